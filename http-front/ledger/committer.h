@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The committer: the one thread that writes to the ledger. It takes everything that waits, decides duplicates, writes one batch,
+// syncs once and wakes those who wait. Nothing is answered, handed out or forgotten that is not on disk.
+#ifndef HTTP_FRONT_LEDGER_COMMITTER_H
+#define HTTP_FRONT_LEDGER_COMMITTER_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http-front/ledger/ledger.h"
+#include "http-front/ledger/mailbox.h"
+
+struct committer;
+
+enum accept_result {
+    ACCEPT_STORED,      // on disk now: answer 200 accepted
+    ACCEPT_DUPLICATE,   // was on disk already, or went there with this batch: answer 200 duplicate
+    ACCEPT_UNAVAILABLE, // could not be made durable (disk, free-space floor, shutting down): answer 503 with Retry-After
+};
+
+struct committer_options {
+    uint64_t min_free_bytes;    // below it accepts are refused; the dispatcher's commits still go through
+    uint64_t (*now_ms)(void);   // wall clock
+};
+
+/** Starts the thread. Mail goes to `mailbox`, which must outlive the committer. Loads the hint counters from the ledger. */
+struct committer *committer_new(struct ledger *ledger, struct mailbox *mailbox, const struct committer_options *options);
+/** Refuses new accepts, writes what waits, wakes everyone, joins the thread. */
+void committer_free(struct committer **self);
+
+/**
+ * Makes `event` durable and returns when it is. Called from request threads; the event stays the caller's. The committer sets
+ * accepted_ms and the sequence. EVENT_HINT bypasses dedup and raises the ticket's counter. Duplicates cost no write; a
+ * duplicate of something in the batch being written is answered when that batch is on disk (with its result).
+ */
+enum accept_result committer_accept(struct committer *self, const struct event *event);
+
+/** What the dispatcher wants written. Conditional: hint_ticket's row is deleted only if its counter is still hint_count. */
+struct commit {
+    struct ledger_batch *batch; // owned
+    uint64_t hint_ticket;       // 0: none
+    uint64_t hint_count;
+    void *token; // comes back in MAIL_COMMITTED
+};
+/** Takes ownership of `commit` (malloc'ed) and its batch. Commits go to disk in the order submitted. Any thread. */
+void committer_submit(struct committer *self, struct commit *commit);
+
+/** Raises whenever a batch is finished; stands still while one hangs. And how many wait now. For heartbeat and metrics. */
+uint64_t committer_progress(const struct committer *self);
+uint64_t committer_waiting(const struct committer *self);
+/** False while accepts are refused (free-space floor, failed write). For /readyz. */
+bool committer_healthy(const struct committer *self);
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ledger: everything Deskbell must not forget. Engine-neutral; RocksDB is the embedded engine (ledger_rocksdb.c).
+// Reads may come from any thread; ledger_write is called by the committer's thread alone.
+#ifndef HTTP_FRONT_LEDGER_LEDGER_H
+#define HTTP_FRONT_LEDGER_LEDGER_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/arena.h"
+#include "proto/records.h"
+
+struct ledger;
+struct ledger_batch;
+
+struct ledger_options {
+    uint64_t dedup_ms;     // how long a seen key is kept
+    uint64_t retention_ms; // how long a lane is kept after its last change
+    uint64_t history_ms;   // 7 days
+    uint64_t (*now_ms)(void); // wall clock of the expiry; a seam for tests
+};
+
+enum ledger_result { LEDGER_ERROR = -1, LEDGER_ABSENT = 0, LEDGER_OK = 1 };
+
+/**
+ * Opens or creates the ledger in `dir` (made 0700), raises the epoch and syncs it. NULL on failure with one sentence in
+ * `error` that says what to do (in use, corrupt, no space, permission).
+ */
+struct ledger *ledger_open(const char *dir, const struct ledger_options *options, char *error, size_t error_size);
+void ledger_close(struct ledger **self);
+
+/** Raised at every opening; never the same twice for one ledger. */
+uint64_t ledger_epoch(const struct ledger *self);
+
+/** The next sequence or job id: epoch << 40 | counter. Any thread. */
+uint64_t ledger_next(struct ledger *self);
+
+// ---- look up: what is returned lives in `arena`; an unreadable value is LEDGER_ERROR and logged --------------------------
+enum ledger_result ledger_seen(struct ledger *self, const char *key, struct seen *out);
+enum ledger_result ledger_lane(struct ledger *self, const char *conversation, struct lane *out, struct arena *arena);
+enum ledger_result ledger_pending(struct ledger *self, uint64_t seq, struct pending *out, struct arena *arena);
+enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct ticket *out, struct arena *arena);
+
+/** Calls `each` for every pending record, in sequence order; stops when it returns false. `pending` lives until it returns. */
+typedef bool ledger_pending_fn(void *arg, const struct pending *pending);
+enum ledger_result ledger_each_pending(struct ledger *self, ledger_pending_fn *each, void *arg);
+typedef bool ledger_hint_fn(void *arg, uint64_t ticket_id, const struct hint *hint);
+enum ledger_result ledger_each_hint(struct ledger *self, ledger_hint_fn *each, void *arg);
+typedef bool ledger_dead_fn(void *arg, uint64_t seq, const struct dead *dead);
+enum ledger_result ledger_each_dead(struct ledger *self, ledger_dead_fn *each, void *arg);
+typedef bool ledger_history_fn(void *arg, const struct history *history);
+enum ledger_result ledger_each_history(struct ledger *self, const char *conversation, ledger_history_fn *each, void *arg);
+
+// ---- batches: built by anyone, written by the committer --------------------------------------------------------------
+struct ledger_batch *ledger_batch_new(void);
+void ledger_batch_free(struct ledger_batch **self);
+bool ledger_batch_empty(const struct ledger_batch *self);
+/** Appends all operations of `more` to `self`. */
+void ledger_batch_append(struct ledger_batch *self, const struct ledger_batch *more);
+
+// Each encodes its record; a record that breaks its own bounds is a bug and aborts, so callers clamp what upstreams say.
+void ledger_put_seen(struct ledger_batch *self, const char *key, enum seen_outcome outcome, uint64_t time_ms);
+void ledger_put_pending(struct ledger_batch *self, const struct pending *pending);
+void ledger_delete_pending(struct ledger_batch *self, uint64_t seq);
+void ledger_put_hint(struct ledger_batch *self, uint64_t ticket_id, const struct hint *hint);
+void ledger_delete_hint(struct ledger_batch *self, uint64_t ticket_id);
+void ledger_put_lane(struct ledger_batch *self, const struct lane *lane);
+void ledger_put_ticket(struct ledger_batch *self, uint64_t ticket_id, const struct ticket *ticket);
+void ledger_put_dead(struct ledger_batch *self, uint64_t seq, const struct dead *dead);
+void ledger_delete_dead(struct ledger_batch *self, uint64_t seq);
+/** `seq` (ledger_next) keeps two entries of one millisecond apart. */
+void ledger_put_history(struct ledger_batch *self, uint64_t seq, const struct history *history);
+
+/** Writes the batch atomically and syncs it. False: nothing is promised, logged once; the caller answers 503. */
+bool ledger_write(struct ledger *self, const struct ledger_batch *batch) __attribute__((warn_unused_result));
+
+/** Bytes free for the ledger's file system; 0 when that cannot be told. */
+uint64_t ledger_free_bytes(const struct ledger *self);
+#endif

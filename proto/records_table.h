@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of everything that crosses a process border or is stored in the ledger. From it come the structs, the
+// encoder and the strict decoder (records.c). A record on the wire is a msgpack array: [record number, version, field,
+// field, ...].
+//
+// To change a record: raise its version, append the field at its end, and let the decoder's defaults (0, "", empty)
+// stand for what an older version lacks. A field is never removed, reordered or given another meaning: ledgers of every
+// earlier version must stay readable. Frames between processes must carry the present version exactly; front and
+// workers are always of one package.
+//
+// Field kinds:
+//   U64(name, max)          unsigned number not above max
+//   BOOL(name)
+//   STR(name, bytes)        UTF-8 text without NUL, at most `bytes` bytes
+//   BLOB(name, bytes)       bytes
+//   U64S(name, count)       list of numbers
+//   REC(name, record)       one nested record
+//   LIST(name, record, n)   at most n nested records
+#ifndef PROTO_RECORDS_TABLE_H
+#define PROTO_RECORDS_TABLE_H
+
+#define TEXT_MAX (256u * 1024u) // more than a webhook body may hold after its own bound is applied field by field
+#define ID_MAX   128u
+#define ANY_U64  UINT64_MAX
+
+//      number, version, name, "since" (the lowest version the decoder accepts)
+#define RECORDS_TABLE(X)                                                                                               \
+    X(1, 1, part)                                                                                                      \
+    X(2, 1, event)                                                                                                     \
+    X(3, 1, written)                                                                                                   \
+    X(4, 1, context)                                                                                                   \
+    X(5, 1, lane)                                                                                                      \
+    X(6, 1, entry)                                                                                                     \
+    X(7, 1, found)                                                                                                     \
+    X(8, 1, pending)                                                                                                   \
+    X(9, 1, seen)                                                                                                      \
+    X(10, 1, hint)                                                                                                     \
+    X(11, 1, ticket)                                                                                                   \
+    X(12, 1, dead)                                                                                                     \
+    X(13, 1, history)                                                                                                  \
+    X(14, 1, followup)                                                                                                 \
+    X(15, 1, job)                                                                                                      \
+    X(16, 1, report)                                                                                                   \
+    X(17, 1, census)                                                                                                   \
+    X(18, 1, hello)                                                                                                    \
+    X(19, 1, ack)
+
+// One readable piece of a message (freshworks-api 1.6); collections and templates are flattened into their pieces.
+#define FIELDS_part(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    U64(kind, 64) /* enum part_kind */                                                                                 \
+    STR(text, TEXT_MAX)                                                                                                \
+    STR(url, 8192)                                                                                                     \
+    STR(label, 4096)
+
+// What a webhook or a poll said, in Deskbell's own words.
+#define FIELDS_event(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
+    U64(kind, 255) /* enum event_kind */                                                                               \
+    STR(key, 200)  /* idempotency key, "freshchat:message:ID" */                                                       \
+    STR(conversation, ID_MAX)                                                                                          \
+    STR(conversation_twin, ID_MAX) /* the numeric twin, may be empty */                                                \
+    STR(channel, ID_MAX)                                                                                               \
+    STR(user, ID_MAX) /* the customer */                                                                               \
+    STR(actor, ID_MAX)                                                                                                 \
+    STR(message, ID_MAX)                                                                                               \
+    U64(ticket_id, ANY_U64)   /* hints only */                                                                         \
+    U64(time_ms, ANY_U64)     /* said at, in the upstream's clock; the lane is sorted by it */                         \
+    U64(accepted_ms, ANY_U64) /* our wall clock */                                                                     \
+    LIST(parts, part, 128)                                                                                             \
+    U64(round, 1000)  /* context reads: which try this is */                                                           \
+    STR(reason, 1024) /* notices: what could not be done, and why */
+
+// Something Deskbell wrote or delivered: its id there and the upstream's time.
+#define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
+    STR(id, ID_MAX)                                                                                                    \
+    U64(time_ms, ANY_U64)
+
+// What is known of the customer. `cart` and `friction` are kept as they were said; the numbers count only if `*_valid`.
+#define FIELDS_context(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
+    BOOL(read) /* the customer was read at least once */                                                               \
+    STR(name, 512)                                                                                                     \
+    STR(email, 512)                                                                                                    \
+    STR(phone, 128)                                                                                                    \
+    STR(cart, 255)                                                                                                     \
+    BOOL(cart_valid)                                                                                                   \
+    U64(cart_cents, ANY_U64)                                                                                           \
+    STR(friction, 255)                                                                                                 \
+    BOOL(friction_valid)                                                                                               \
+    U64(friction_value, 100)                                                                                           \
+    STR(screen, 255)                                                                                                   \
+    U64(priority, 4) /* the ticket priority the rules gave, 0 before */
+
+// One conversation, as long as retention_days after its last change.
+#define FIELDS_lane(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    STR(conversation, ID_MAX)                                                                                          \
+    STR(conversation_twin, ID_MAX)                                                                                     \
+    STR(channel, ID_MAX)                                                                                               \
+    STR(user, ID_MAX)                                                                                                  \
+    U64(ticket_id, ANY_U64) /* 0: no ticket yet */                                                                     \
+    U64(requester_id, ANY_U64)                                                                                         \
+    REC(context, context)                                                                                              \
+    U64(mark_ms, ANY_U64)             /* entries up to this time (helpdesk clock) are settled but for the overlap */   \
+    LIST(delivered, written, 4096)    /* entry ids above the mark that are in the chat */                              \
+    LIST(desk_written, written, 4096) /* entry ids above the mark that Deskbell wrote */                               \
+    LIST(chat_written, written, 1024) /* newest message ids that Deskbell posted */                                    \
+    U64(rebuilt_ms, ANY_U64) /* helpdesk clock; entries not newer are looked for in the chat before they are posted */ \
+    U64(opened_ms, ANY_U64)                                                                                            \
+    U64(updated_ms, ANY_U64)
+
+// One public agent entry on its way to the chat.
+#define FIELDS_entry(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
+    STR(id, ID_MAX)                                                                                                    \
+    U64(time_ms, ANY_U64)                                                                                              \
+    U64(author, ANY_U64)                                                                                               \
+    STR(text, TEXT_MAX) /* plain text */                                                                               \
+    BOOL(look_first)    /* may be in the chat already: look before posting */
+
+// What earlier steps of a job found. The front keeps it as bytes; only workers read it.
+#define FIELDS_found(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
+    REC(context, context)                                                                                              \
+    LIST(entries, entry, 500) /* relay: still to be posted, oldest first */                                            \
+    U64(part, 10000)          /* relay: piece of entries[0] to be posted next */                                       \
+    U64(page, 100000)         /* list steps: the page to read next, 0 = first */                                       \
+    U64(mark_ms, ANY_U64)     /* relay: where the mark goes once all is posted */                                      \
+    STR(agent_email, 512)                                                                                              \
+    STR(agent_name, 512)                                                                                               \
+    STR(chat_agent, ID_MAX)                                                                                            \
+    U64(desk_agent, ANY_U64)                                                                                           \
+    BOOL(agent_known)            /* the agent look-ups are done, whatever they gave */                                 \
+    U64(omit, ANY_U64)           /* create ticket: bit set of fields this helpdesk refused */                          \
+    U64(clock_ahead_ms, ANY_U64) /* looks: upstream clock minus ours, in two's complement */                           \
+    BOOL(clock_known)                                                                                                  \
+    STR(closed_ticket, 32) /* open: the ticket that is gone and that this one follows */
+
+// Waiting work.
+#define FIELDS_pending(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
+    U64(seq, ANY_U64)                                                                                                  \
+    REC(event, event)                                                                                                  \
+    U64(step, 255) /* enum step: the next one */                                                                       \
+    BLOB(found, 4u << 20)                                                                                              \
+    U64(attempts, ANY_U64)      /* failed attempts of this step */                                                     \
+    U64(not_before_ms, ANY_U64) /* our wall clock */                                                                   \
+    BOOL(claimed)               /* `step` is a write that may have been handed out */                                  \
+    U64(claimed_ms, ANY_U64)    /* our wall clock when it was first handed out: looks start there */                   \
+    BOOL(doubt)                 /* look before `step` is done (again) */                                               \
+    U64S(members, 256)          /* note: sequences of the further events composed into it */                           \
+    U64(deaths, 255)            /* workers that died holding it alone */                                               \
+    U64(hint_count, ANY_U64)    /* relay: the hint counter when the list was asked for */
+
+#define FIELDS_seen(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    U64(outcome, 255) /* enum seen_outcome */                                                                          \
+    U64(time_ms, ANY_U64)
+
+#define FIELDS_hint(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    U64(count, ANY_U64)                                                                                                \
+    U64(time_ms, ANY_U64)
+
+#define FIELDS_ticket(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
+    STR(conversation, ID_MAX)                                                                                          \
+    U64(time_ms, ANY_U64)
+
+#define FIELDS_dead(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    REC(pending, pending)                                                                                              \
+    STR(cause, 1024)                                                                                                   \
+    U64(time_ms, ANY_U64)
+
+#define FIELDS_history(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
+    STR(conversation, ID_MAX)                                                                                          \
+    U64(time_ms, ANY_U64)                                                                                              \
+    STR(what, 200)                                                                                                     \
+    U64(ticket_id, ANY_U64)                                                                                            \
+    STR(id, ID_MAX)                                                                                                    \
+    U64(took_ms, ANY_U64) /* from webhook to this, or of the call */
+
+// Work that a report asks for beside the next step, in the same conversation.
+#define FIELDS_followup(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                         \
+    U64(kind, 255) /* enum event_kind: EVENT_CONTEXT or EVENT_NOTICE */                                                \
+    U64(delay_ms, 604800000)                                                                                           \
+    U64(round, 1000)                                                                                                   \
+    STR(reason, 1024)
+
+// front -> worker: do this one step.
+#define FIELDS_job(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                              \
+    U64(front_generation, ANY_U64)                                                                                     \
+    U64(worker_generation, ANY_U64)                                                                                    \
+    U64(link_seq, ANY_U64) /* counts the frames of this link, so that a census tells what was lost */                  \
+    U64(job_id, ANY_U64)   /* never used again, not even by a later front */                                           \
+    U64(step, 255)                                                                                                     \
+    U64(attempt, ANY_U64)                                                                                              \
+    U64(age_ms, ANY_U64)     /* since the first event was accepted */                                                  \
+    U64(since_ms, ANY_U64)   /* looks: our wall clock when the write was first handed out */                           \
+    LIST(events, event, 256) /* one, or those composed into one note, in chat order */                                 \
+    REC(lane, lane)                                                                                                    \
+    BLOB(found, 4u << 20)
+
+// worker -> front: what came of it. Kept and sent again until it is acked.
+#define FIELDS_report(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
+    U64(slot, 65535)                                                                                                   \
+    U64(worker_generation, ANY_U64)                                                                                    \
+    U64(job_id, ANY_U64)                                                                                               \
+    U64(step, 255)                                                                                                     \
+    U64(outcome, 255)   /* enum outcome */                                                                             \
+    U64(next_step, 255) /* after OUTCOME_DONE: 0 = the event is finished */                                            \
+    BLOB(found, 4u << 20)                                                                                              \
+    STR(cause, 1024)         /* one plain sentence where the outcome is not DONE */                                    \
+    U64(upstream, 8)         /* enum upstream that was called, 0 = none */                                             \
+    U64(http_status, 999)    /* 0 = no answer */                                                                       \
+    BOOL(sent)               /* the call left this machine, so it counts against the budget */                         \
+    U64(rate_total, ANY_U64) /* 0 = header absent */                                                                   \
+    BOOL(rate_known)                                                                                                   \
+    U64(rate_remaining, ANY_U64)                                                                                       \
+    BOOL(retry_after_known)                                                                                            \
+    U64(retry_after_ms, 86400000)                                                                                      \
+    U64(date_ms, ANY_U64) /* the answer's Date, 0 = none */                                                            \
+    U64(took_ms, ANY_U64)                                                                                              \
+    U64(ticket_id, ANY_U64) /* 0 = unchanged; likewise below */                                                        \
+    U64(requester_id, ANY_U64)                                                                                         \
+    STR(user, ID_MAX)                                                                                                  \
+    BOOL(context_known)                                                                                                \
+    REC(context, context)                                                                                              \
+    LIST(desk_written, written, 16)                                                                                    \
+    LIST(chat_written, written, 16)                                                                                    \
+    LIST(delivered, written, 500)                                                                                      \
+    U64(mark_ms, ANY_U64)                                                                                              \
+    U64(rebuilt_ms, ANY_U64)                                                                                           \
+    STR(link_conversation, ID_MAX) /* read ticket: the conversation it belongs to, empty = none */                     \
+    U64(worth_cents, ANY_U64)      /* cart value, for the order under scarcity */                                      \
+    LIST(followups, followup, 8)                                                                                       \
+    STR(what, 200) /* for the history: "ticket opened", empty = nothing to tell */
+
+// worker -> front, every second: everything this worker still holds, unacked reports included.
+#define FIELDS_census(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
+    U64(slot, 65535)                                                                                                   \
+    U64(worker_generation, ANY_U64)                                                                                    \
+    U64(front_generation, ANY_U64) /* of the last hello */                                                             \
+    U64(link_seq, ANY_U64)         /* the highest received from that front */                                          \
+    U64S(jobs, 8192)
+
+// front -> worker, at connection and every second: who the front is. Frames of an earlier front are refused from here
+// on.
+#define FIELDS_hello(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
+    U64(front_generation, ANY_U64)                                                                                     \
+    U64(worker_generation, ANY_U64)                                                                                    \
+    U64(link_seq, ANY_U64)
+
+// front -> worker: the report is on disk, forget it.
+#define FIELDS_ack(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                              \
+    U64(front_generation, ANY_U64)                                                                                     \
+    U64(worker_generation, ANY_U64)                                                                                    \
+    U64(link_seq, ANY_U64)                                                                                             \
+    U64(job_id, ANY_U64)
+#endif
