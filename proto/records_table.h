@@ -197,6 +197,7 @@
     U64(slot, 65535)                                                                                                   \
     U64(worker_generation, ANY_U64)                                                                                    \
     U64(job_id, ANY_U64)                                                                                               \
+    STR(conversation, ID_MAX)  /* of the job's lane: where a late report's ids belong */                               \
     U64(step, 255)                                                                                                     \
     U64(outcome, 255)   /* enum outcome */                                                                             \
     U64(next_step, 255) /* after OUTCOME_DONE: 0 = the event is finished */                                            \
