@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the front can do its work, told by those who know and asked by probes. Atomics; any thread.
+#ifndef HTTP_FRONT_ADMIN_HEALTH_H
+#define HTTP_FRONT_ADMIN_HEALTH_H
+#include <stdbool.h>
+#include <stdint.h>
+
+/** The committer takes events (committer_healthy). False at start. */
+void health_set_committer(bool healthy);
+/** How many workers are ready to be handed jobs. 0 at start. */
+void health_set_workers(uint64_t ready);
+/** The front is on its way out: not ready, though it still answers. */
+void health_set_draining(bool draining);
+
+bool health_draining(void);
+/** True when events can be made durable, a worker is there and the front is staying. */
+bool health_ready(void);
+/** {"ready":true|false,"missing":["..."]}; freed with free(). */
+char *health_json(void);
+#endif

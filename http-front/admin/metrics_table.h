@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric of the front. Names are part of the outer contract: append rows, do not rename. Rows of one name stand
+// together (the text format wants HELP and TYPE once, before all of a name's samples) and repeat its help text. Three
+// families have a row per answer, step or outcome and are made from those tables: deskbell_webhook_requests_total
+// {source,status,reason}, deskbell_jobs_handed_out_total{step}, deskbell_reports_total{step,outcome}.
+#ifndef HTTP_FRONT_ADMIN_METRICS_TABLE_H
+#define HTTP_FRONT_ADMIN_METRICS_TABLE_H
+#include "http-front/intake/answers.h"
+
+enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
+
+// Counters: id (METRIC_id), name, label name or "", label value, help
+#define METRICS_COUNTERS(X)                                                                                            \
+    X(HTTP_CONNECTIONS, "deskbell_http_connections_total", "", "", "Connections taken by the webhook listener.")       \
+    X(HTTP_NOT_FOUND, "deskbell_http_not_found_total", "", "", "Requests for a path that is not served.")              \
+    X(FRAMES_BAD_REPORT, "deskbell_frames_undecodable_total", "frame", "report",                                       \
+      "Frames from workers that did not decode, by kind.")                                                             \
+    X(FRAMES_BAD_CENSUS, "deskbell_frames_undecodable_total", "frame", "census",                                       \
+      "Frames from workers that did not decode, by kind.")                                                             \
+    X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other",                                         \
+      "Frames from workers that did not decode, by kind.")                                                             \
+    X(FRAMES_STALE, "deskbell_frames_stale_total", "", "", "Frames of a worker generation that is not on the roster.") \
+    X(REPORTS_UNKNOWN, "deskbell_reports_unknown_total", "", "",                                                       \
+      "Reports of a job that is not out: late or repeated.")                                                           \
+    X(JOBS_LOST, "deskbell_jobs_lost_total", "", "", "Jobs that two censuses in a row did not name.")                  \
+    X(DOUBTS, "deskbell_writes_in_doubt_total", "", "", "Writes that may have happened without an answer.")            \
+    X(DEAD_LETTERS, "deskbell_dead_letters_total", "", "", "Events given up on; see the dead letters for the cause.")  \
+    X(EVENTS_DONE_TICKET, "deskbell_events_done_total", "flow", "open_ticket", "Events finished, by flow.")            \
+    X(EVENTS_DONE_NOTE, "deskbell_events_done_total", "flow", "append", "Events finished, by flow.")                   \
+    X(EVENTS_DONE_RELAY, "deskbell_events_done_total", "flow", "relay", "Events finished, by flow.")                   \
+    X(EVENTS_DONE_MIRROR, "deskbell_events_done_total", "flow", "mirror", "Events finished, by flow.")                 \
+    X(EVENTS_DONE_CONTEXT, "deskbell_events_done_total", "flow", "context", "Events finished, by flow.")               \
+    X(EVENTS_DONE_NOTICE, "deskbell_events_done_total", "flow", "notice", "Events finished, by flow.")                 \
+    X(EVENTS_DONE_ECHO, "deskbell_events_done_total", "flow", "echo", "Events finished, by flow.")                     \
+    X(EVENTS_DONE_NO_TICKET, "deskbell_events_done_total", "flow", "no_ticket", "Events finished, by flow.")           \
+    X(HINTS_UNLINKED, "deskbell_hints_unlinked_total", "", "", "Hints for tickets that belong to no conversation.")    \
+    X(WORKERS_REAPED, "deskbell_workers_reaped_total", "", "", "Workers that died or were replaced.")                  \
+    X(LEDGER_BATCHES, "deskbell_ledger_batches_total", "", "", "Batches written and synced to the ledger.")            \
+    X(LEDGER_ERRORS, "deskbell_ledger_errors_total", "", "", "Batches that could not be written.")
+
+// Gauges: id (GAUGE_id), name, label name or "", label value, help
+#define METRICS_GAUGES(X)                                                                                              \
+    X(HTTP_OPEN, "deskbell_http_connections", "", "", "Connections open on the webhook listener.")                     \
+    X(LANES, "deskbell_lanes", "", "", "Lanes with work.")                                                             \
+    X(BACKLOG_DESK, "deskbell_backlog", "direction", "desk", "Events that wait or are being worked on.")               \
+    X(BACKLOG_CHAT, "deskbell_backlog", "direction", "chat", "Events that wait or are being worked on.")               \
+    X(OLDEST_DESK_MS, "deskbell_oldest_event_milliseconds", "direction", "desk",                                       \
+      "Age of the oldest unfinished event.")                                                                           \
+    X(OLDEST_CHAT_MS, "deskbell_oldest_event_milliseconds", "direction", "chat",                                       \
+      "Age of the oldest unfinished event.")                                                                           \
+    X(JOBS_OUT, "deskbell_jobs_out", "", "", "Jobs that workers hold.")                                                \
+    X(IN_DOUBT, "deskbell_in_doubt", "", "", "Writes that wait for a look.")                                           \
+    X(DEAD, "deskbell_dead", "", "", "Dead letters that wait for an operator.")                                        \
+    X(WORKERS_READY, "deskbell_workers_ready", "", "", "Workers that jobs can be handed to.")                          \
+    X(COMMITTER_WAITING, "deskbell_committer_waiting", "", "", "Requests and reports that wait for the next sync.")    \
+    X(FREE_BYTES, "deskbell_ledger_free_bytes", "", "", "Free space where the ledger is.")
+
+// Histograms: id (HISTOGRAM_id), name, label name or "", label value, help. Observed in ms, shown in seconds.
+#define METRICS_HISTOGRAMS(X)                                                                                          \
+    X(TO_DESK, "deskbell_delivery_seconds", "direction", "desk",                                                       \
+      "From the webhook's arrival to the last write that it asked for.")                                               \
+    X(TO_CHAT, "deskbell_delivery_seconds", "direction", "chat",                                                       \
+      "From the webhook's arrival to the last write that it asked for.")                                               \
+    X(OPEN_TICKET, "deskbell_open_ticket_seconds", "", "", "From a first message's webhook to its ticket.")            \
+    X(REPLY, "deskbell_reply_seconds", "", "", "From an agent's entry (helpdesk clock) to the chat.")                  \
+    X(WEBHOOK, "deskbell_webhook_seconds", "", "", "From a request's first byte read to its answer.")
+
+// Upper bounds in ms of the histograms' buckets; the promise is 2 s.
+#define METRICS_BUCKETS_MS                                                                                             \
+    {                                                                                                                  \
+        5, 10, 25, 50, 100, 250, 500, 1000, 1500, 2000, 3000, 5000, 10000, 30000, 60000, 300000, 3600000               \
+    }
+#endif
