@@ -72,6 +72,14 @@ const char *config_check_string(const struct config_key *key, const char *value,
 // and in *line its number of lines; or NULL, with a sentence in *wrong about what stands at *line.
 char *config_text_clean(const char *text, size_t len, int *line, const char **wrong);
 
+struct cfg_t; // libConfuse's
+
+// Copies everything libConfuse read into a new struct config, with `lines` as the lines where keys were given.
+struct config *config_store(struct cfg_t *cfg, const char *filename, const int *lines);
+
+// Checks what concerns more than one key. False with *error filled.
+bool config_check_together(const struct config *c, struct config_error *error);
+
 // True when host is this machine: 127.0.0.0/8, localhost or ::1.
 bool config_host_is_loopback(const char *host, size_t len);
 
