@@ -14,10 +14,10 @@ struct ledger;
 struct ledger_batch;
 
 struct ledger_options {
-    uint64_t dedup_ms;     // how long a seen key is kept
-    uint64_t retention_ms; // how long a lane is kept after its last change
-    uint64_t history_ms;   // 7 days
-    uint64_t (*now_ms)(void); // wall clock of the expiry; a seam for tests
+    uint64_t dedup_ms;        // how long a seen key is kept
+    uint64_t retention_ms;    // how long a lane is kept after its last change
+    uint64_t history_ms;      // 7 days
+    uint64_t (*now_ms)(void); // wall clock of the expiry; NULL: the real one
 };
 
 enum ledger_result { LEDGER_ERROR = -1, LEDGER_ABSENT = 0, LEDGER_OK = 1 };
@@ -35,13 +35,19 @@ uint64_t ledger_epoch(const struct ledger *self);
 /** The next sequence or job id: epoch << 40 | counter. Any thread. */
 uint64_t ledger_next(struct ledger *self);
 
-// ---- look up: what is returned lives in `arena`; an unreadable value is LEDGER_ERROR and logged --------------------------
+// ---- look up: what is returned lives in `arena`; an unreadable value is LEDGER_ERROR and logged
+// --------------------------
 enum ledger_result ledger_seen(struct ledger *self, const char *key, struct seen *out);
 enum ledger_result ledger_lane(struct ledger *self, const char *conversation, struct lane *out, struct arena *arena);
 enum ledger_result ledger_pending(struct ledger *self, uint64_t seq, struct pending *out, struct arena *arena);
 enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct ticket *out, struct arena *arena);
 
-/** Calls `each` for every pending record, in sequence order; stops when it returns false. `pending` lives until it returns. */
+/**
+ * Calls `each` for every pending record, in sequence order; stops when it returns false. `pending` lives until it
+ * returns. All scans: one view of the ledger, as it was when the scan began; LEDGER_OK also when there was nothing. A
+ * record that cannot be read is logged, left where it is and passed over, and the scan ends with LEDGER_ERROR: the
+ * caller decides.
+ */
 typedef bool ledger_pending_fn(void *arg, const struct pending *pending);
 enum ledger_result ledger_each_pending(struct ledger *self, ledger_pending_fn *each, void *arg);
 typedef bool ledger_hint_fn(void *arg, uint64_t ticket_id, const struct hint *hint);
@@ -49,16 +55,21 @@ enum ledger_result ledger_each_hint(struct ledger *self, ledger_hint_fn *each, v
 typedef bool ledger_dead_fn(void *arg, uint64_t seq, const struct dead *dead);
 enum ledger_result ledger_each_dead(struct ledger *self, ledger_dead_fn *each, void *arg);
 typedef bool ledger_history_fn(void *arg, const struct history *history);
-enum ledger_result ledger_each_history(struct ledger *self, const char *conversation, ledger_history_fn *each, void *arg);
+enum ledger_result ledger_each_history(struct ledger *self, const char *conversation, ledger_history_fn *each,
+                                       void *arg);
 
-// ---- batches: built by anyone, written by the committer --------------------------------------------------------------
+// ---- batches: built by anyone, written by the committer
+// --------------------------------------------------------------
 struct ledger_batch *ledger_batch_new(void);
 void ledger_batch_free(struct ledger_batch **self);
 bool ledger_batch_empty(const struct ledger_batch *self);
+/** What the batch holds in memory, so that its builder can stop in time. */
+size_t ledger_batch_bytes(const struct ledger_batch *self);
 /** Appends all operations of `more` to `self`. */
 void ledger_batch_append(struct ledger_batch *self, const struct ledger_batch *more);
 
-// Each encodes its record; a record that breaks its own bounds is a bug and aborts, so callers clamp what upstreams say.
+// Each encodes its record; a record that breaks its own bounds is a bug and aborts, so callers clamp what upstreams
+// say.
 void ledger_put_seen(struct ledger_batch *self, const char *key, enum seen_outcome outcome, uint64_t time_ms);
 void ledger_put_pending(struct ledger_batch *self, const struct pending *pending);
 void ledger_delete_pending(struct ledger_batch *self, uint64_t seq);
@@ -71,8 +82,17 @@ void ledger_delete_dead(struct ledger_batch *self, uint64_t seq);
 /** `seq` (ledger_next) keeps two entries of one millisecond apart. */
 void ledger_put_history(struct ledger_batch *self, uint64_t seq, const struct history *history);
 
-/** Writes the batch atomically and syncs it. False: nothing is promised, logged once; the caller answers 503. */
+/**
+ * Writes the batch atomically and syncs it. An empty batch writes a mark of its own, so it tells whether writing works.
+ * False: nothing is promised, logged once per streak of failures; the caller answers 503. What failed is not seen by
+ * later reads of this process, but may be found by the next opening (its log can hold it), so a failure is never a
+ * "no". RocksDB goes back to work by itself after some errors (no space) and after others only when it is opened again:
+ * a process whose writes keep failing has to leave and be restarted, which also loads its memory from what is on disk.
+ */
 bool ledger_write(struct ledger *self, const struct ledger_batch *batch) __attribute__((warn_unused_result));
+
+/** Drops everything that is past its time now, instead of when the engine next compacts. Slow; any thread. */
+void ledger_expire(struct ledger *self);
 
 /** Bytes free for the ledger's file system; 0 when that cannot be told. */
 uint64_t ledger_free_bytes(const struct ledger *self);

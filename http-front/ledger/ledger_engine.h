@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside the ledger folder only: the opened RocksDB, shared by the files that open, read and expire it.
+#ifndef HTTP_FRONT_LEDGER_LEDGER_ENGINE_H
+#define HTTP_FRONT_LEDGER_LEDGER_ENGINE_H
+#include <rocksdb/c.h>
+#include <stdatomic.h>
+
+#include "http-front/ledger/ledger_tables.h"
+
+struct ledger {
+    rocksdb_t *db;
+    rocksdb_column_family_handle_t *tables[TABLES];
+    rocksdb_writeoptions_t *synced;
+    rocksdb_readoptions_t *reading;
+    struct ledger_options options;
+    char *dir;
+    uint64_t epoch;
+    _Atomic uint64_t counter; // of ledger_next
+    bool failing;             // the writing thread's own: the last write failed, and that was logged
+};
+
+/** Gives `options` of `table` the compaction filter that drops what is past its time; does nothing for the other
+ * tables. */
+void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, const struct ledger_options *times);
+#endif

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Expiry: a compaction filter per table that has a lifetime, over the time inside the value (not the time of writing,
+// so a restored backup keeps its ages). Runs in RocksDB's threads; each compaction gets a filter of its own. A value
+// that cannot be read is kept: expiry never destroys what it does not understand.
+#include <stdlib.h>
+
+#include "http-front/ledger/ledger_engine.h"
+
+struct lifetime {
+    enum record_kind kind;
+    uint64_t keep_ms;
+    uint64_t (*now_ms)(void);
+};
+
+// One compaction, one thread.
+struct sweep {
+    enum record_kind kind;
+    uint64_t before_ms; // older values go
+    struct arena *arena;
+};
+
+// The time that a value's lifetime is counted from; false when the value cannot be read.
+static bool time_of(const struct sweep *sweep, const void *value, size_t size, uint64_t *time_ms)
+{
+    union {
+        struct seen seen;
+        struct lane lane;
+        struct ticket ticket;
+        struct history history;
+    } record;
+
+    arena_reset(sweep->arena);
+    if (record_decode(sweep->kind, value, size, &record, sweep->arena) != RECORD_OK)
+        return false;
+    switch (sweep->kind) {
+    case RECORD_seen:
+        *time_ms = record.seen.time_ms;
+        return true;
+    case RECORD_lane:
+        *time_ms = record.lane.updated_ms;
+        return true;
+    case RECORD_ticket:
+        *time_ms = record.ticket.time_ms;
+        return true;
+    case RECORD_history:
+        *time_ms = record.history.time_ms;
+        return true;
+    default:
+        abort();
+    }
+}
+
+static unsigned char sweep_one(void *arg, int level, const char *key, size_t key_size, const char *value,
+                               size_t value_size, char **new_value, size_t *new_size, unsigned char *changed)
+{
+    const struct sweep *sweep = arg;
+    uint64_t time_ms;
+
+    (void)level;
+    (void)key;
+    (void)key_size;
+    (void)new_value;
+    (void)new_size;
+    *changed = 0;
+    return time_of(sweep, value, value_size, &time_ms) && time_ms < sweep->before_ms;
+}
+
+static void sweep_free(void *arg)
+{
+    struct sweep *sweep = arg;
+    arena_free(&sweep->arena);
+    free(sweep);
+}
+
+static const char *expiry_name(void *arg)
+{
+    (void)arg;
+    return "deskbell.expiry";
+}
+
+static rocksdb_compactionfilter_t *sweep_new(void *arg, rocksdb_compactionfiltercontext_t *context)
+{
+    const struct lifetime *lifetime = arg;
+    struct sweep *sweep = malloc(sizeof *sweep);
+    uint64_t now = lifetime->now_ms();
+
+    (void)context;
+    if (!sweep)
+        abort();
+    *sweep = (struct sweep){lifetime->kind, now > lifetime->keep_ms ? now - lifetime->keep_ms : 0, arena_new()};
+    return rocksdb_compactionfilter_create(sweep, sweep_free, sweep_one, expiry_name);
+}
+
+void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, const struct ledger_options *times)
+{
+    struct lifetime lifetime = {.now_ms = times->now_ms};
+    switch (table) {
+    case TABLE_SEEN:
+        lifetime.kind = RECORD_seen;
+        lifetime.keep_ms = times->dedup_ms;
+        break;
+    case TABLE_LANES:
+        lifetime.kind = RECORD_lane;
+        lifetime.keep_ms = times->retention_ms;
+        break;
+    case TABLE_TICKETS:
+        lifetime.kind = RECORD_ticket;
+        lifetime.keep_ms = times->retention_ms;
+        break;
+    case TABLE_HISTORY:
+        lifetime.kind = RECORD_history;
+        lifetime.keep_ms = times->history_ms;
+        break;
+    default:
+        return;
+    }
+    struct lifetime *owned = malloc(sizeof *owned);
+    if (!owned)
+        abort();
+    *owned = lifetime;
+    rocksdb_options_set_compaction_filter_factory(
+        options, rocksdb_compactionfilterfactory_create(owned, free, sweep_new, expiry_name));
+}
+
+void ledger_expire(struct ledger *self)
+{
+    static const enum ledger_table tables[] = {TABLE_SEEN, TABLE_LANES, TABLE_TICKETS, TABLE_HISTORY};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        rocksdb_compact_range_cf(self->db, self->tables[tables[i]], NULL, 0, NULL, 0);
+}

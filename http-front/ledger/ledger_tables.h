@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside the ledger folder only: which tables there are, how their keys are made, and what a batch is for the engine
+// that writes it. Nothing here knows the engine.
+#ifndef HTTP_FRONT_LEDGER_LEDGER_TABLES_H
+#define HTTP_FRONT_LEDGER_LEDGER_TABLES_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http-front/ledger/ledger.h"
+
+// Table, its name on disk. The first is the one RocksDB always has; it holds the format version and the epoch.
+#define LEDGER_TABLES(X)                                                                                               \
+    X(META, "default")                                                                                                 \
+    X(SEEN, "seen")                                                                                                    \
+    X(PENDING, "pending")                                                                                              \
+    X(HINTS, "hints")                                                                                                  \
+    X(LANES, "lanes")                                                                                                  \
+    X(TICKETS, "tickets")                                                                                              \
+    X(DEAD, "dead")                                                                                                    \
+    X(HISTORY, "history")
+#define LEDGER_TABLE_ENUM(name, text) TABLE_##name,
+enum ledger_table { LEDGER_TABLES(LEDGER_TABLE_ENUM) TABLES };
+#undef LEDGER_TABLE_ENUM
+
+enum { LEDGER_NUMBER_BYTES = 8 };
+
+/** Big-endian, so that the order of the keys is the order of the numbers. */
+void ledger_put_number(uint8_t out[LEDGER_NUMBER_BYTES], uint64_t number);
+uint64_t ledger_get_number(const uint8_t in[LEDGER_NUMBER_BYTES]);
+
+// One operation of a batch; the bytes belong to the batch.
+struct ledger_op {
+    enum ledger_table table;
+    bool remove;
+    const uint8_t *key;
+    size_t key_size;
+    const uint8_t *value;
+    size_t value_size;
+};
+
+/** Reads the operation at *at (0 first) into `op` and moves *at on; false at the end. */
+bool ledger_batch_next(const struct ledger_batch *self, size_t *at, struct ledger_op *op);
+#endif

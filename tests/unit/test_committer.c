@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: Apache-2.0
+// The committer over a real ledger, with the disk's failures played by wrapped functions: __wrap_ledger_write can hold
+// a batch back or fail it, __wrap_ledger_free_bytes says what is free. Nothing here waits for a guess of time: tests
+// hold a batch until the state they want is reached.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "http-front/ledger/committer.h"
+#include "proto/clock.h"
+
+enum { PATIENCE_MS = 20000 };
+
+static atomic_bool fail_writes;
+static atomic_bool hold_writes;
+static atomic_int writes_held;
+static atomic_int writes_done;
+static _Atomic uint64_t free_bytes = UINT64_MAX;
+
+bool __real_ledger_write(struct ledger *self, const struct ledger_batch *batch);
+bool __wrap_ledger_write(struct ledger *self, const struct ledger_batch *batch);
+uint64_t __wrap_ledger_free_bytes(const struct ledger *self);
+
+bool __wrap_ledger_write(struct ledger *self, const struct ledger_batch *batch)
+{
+    atomic_fetch_add(&writes_held, 1);
+    while (atomic_load(&hold_writes))
+        sched_yield();
+    atomic_fetch_sub(&writes_held, 1);
+    if (atomic_load(&fail_writes))
+        return false;
+    atomic_fetch_add(&writes_done, 1);
+    return __real_ledger_write(self, batch);
+}
+
+uint64_t __wrap_ledger_free_bytes(const struct ledger *self)
+{
+    (void)self;
+    return atomic_load(&free_bytes);
+}
+
+#define UNTIL(condition)                                                                                               \
+    do {                                                                                                               \
+        int64_t until_ms = clock_mono_ms() + PATIENCE_MS;                                                              \
+        while (!(condition)) {                                                                                         \
+            assert_true(clock_mono_ms() < until_ms);                                                                   \
+            sched_yield();                                                                                             \
+        }                                                                                                              \
+    } while (0)
+
+struct fixture {
+    char dir[64];
+    struct ledger *ledger;
+    struct mailbox *mailbox;
+    struct committer *committer;
+    struct arena *arena;
+    struct mail *mail; // taken and not yet read
+};
+
+static uint64_t fixed_now_ms(void)
+{
+    return 1750000000000;
+}
+
+static const struct ledger_options ledger_options = {86400000, 86400000, 86400000, fixed_now_ms};
+
+static void start(struct fixture *f, uint64_t floor)
+{
+    char error[512] = "";
+    f->ledger = ledger_open(f->dir, &ledger_options, error, sizeof error);
+    if (!f->ledger)
+        print_message("%s\n", error);
+    assert_non_null(f->ledger);
+    f->mailbox = mailbox_new();
+    f->committer = committer_new(f->ledger, f->mailbox, &(struct committer_options){floor, fixed_now_ms});
+}
+
+static void stop(struct fixture *f)
+{
+    while (f->mail) {
+        struct mail *next = f->mail->next;
+        mail_free(&f->mail);
+        f->mail = next;
+    }
+    committer_free(&f->committer);
+    assert_null(f->committer);
+    mailbox_free(&f->mailbox);
+    ledger_close(&f->ledger);
+}
+
+static void set_up(struct fixture *f, uint64_t floor)
+{
+    *f = (struct fixture){.arena = arena_new()};
+    atomic_store(&fail_writes, false);
+    atomic_store(&hold_writes, false);
+    atomic_store(&free_bytes, UINT64_MAX);
+    strcpy(f->dir, "/tmp/deskbell-committer-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    start(f, floor);
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static void tear_down(struct fixture *f)
+{
+    stop(f);
+    arena_free(&f->arena);
+    assert_int_equal(nftw(f->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+// The next piece of mail; waits for it.
+static struct mail next_mail(struct fixture *f)
+{
+    if (!f->mail) {
+        struct pollfd fd = {.fd = mailbox_fd(f->mailbox), .events = POLLIN};
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+        f->mail = mailbox_take_all(f->mailbox);
+    }
+    assert_non_null(f->mail);
+    struct mail *next = f->mail->next;
+    struct mail copy = *f->mail;
+    mail_free(&f->mail);
+    f->mail = next;
+    copy.conversation = NULL;
+    return copy;
+}
+
+static void assert_no_mail(struct fixture *f)
+{
+    struct pollfd fd = {.fd = mailbox_fd(f->mailbox), .events = POLLIN};
+    assert_null(f->mail);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+}
+
+static struct event message(const char *key)
+{
+    return (struct event){.kind = EVENT_CUSTOMER_MESSAGE, .key = key, .conversation = "c1", .time_ms = 77};
+}
+
+static struct event hint(uint64_t ticket_id)
+{
+    return (struct event){.kind = EVENT_HINT, .ticket_id = ticket_id};
+}
+
+static enum accept_result accept_key(struct fixture *f, const char *key)
+{
+    struct event event = message(key);
+    return committer_accept(f->committer, &event);
+}
+
+static void submit(struct fixture *f, struct ledger_batch *batch, uint64_t ticket, uint64_t count, void *token)
+{
+    struct commit *commit = calloc(1, sizeof *commit);
+    assert_non_null(commit);
+    *commit = (struct commit){batch ? batch : ledger_batch_new(), ticket, count, token};
+    committer_submit(f->committer, commit);
+}
+
+// A request thread.
+struct request {
+    struct fixture *f;
+    pthread_t thread;
+    struct event event;
+    char key[32];
+    enum accept_result result;
+};
+
+static void *request_run(void *arg)
+{
+    struct request *request = arg;
+    request->result = committer_accept(request->f->committer, &request->event);
+    return NULL;
+}
+
+static void request_start(struct request *request, struct fixture *f, struct event event)
+{
+    request->f = f;
+    request->event = event;
+    assert_int_equal(pthread_create(&request->thread, NULL, request_run, request), 0);
+}
+
+static enum accept_result request_end(struct request *request)
+{
+    pthread_join(request->thread, NULL);
+    return request->result;
+}
+
+// Brings the committer's thread to stand in a write, so that what follows meets in one batch.
+static void hold(struct fixture *f, struct request *holder)
+{
+    atomic_store(&hold_writes, true);
+    strcpy(holder->key, "holder");
+    request_start(holder, f, message(holder->key));
+    UNTIL(atomic_load(&writes_held) == 1);
+}
+
+// ---- tests ----------------------------------------------------------------------------------------------------------
+
+static void stores_an_event_before_it_answers(void **state)
+{
+    struct fixture f;
+    struct pending pending;
+    struct seen seen;
+
+    (void)state;
+    set_up(&f, 0);
+    assert_true(committer_healthy(f.committer));
+    assert_int_equal(accept_key(&f, "k1"), ACCEPT_STORED);
+    assert_int_equal(ledger_seen(f.ledger, "k1", &seen), LEDGER_OK);
+    assert_int_equal(seen.outcome, SEEN_ACCEPTED);
+    struct mail mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_ACCEPTED);
+    assert_int_equal(mail.time_ms, 77);
+    assert_int_equal(mail.accepted_ms, fixed_now_ms());
+    assert_int_equal(mail.event_kind, EVENT_CUSTOMER_MESSAGE);
+    assert_int_equal(ledger_pending(f.ledger, mail.seq, &pending, f.arena), LEDGER_OK);
+    assert_string_equal(pending.event.key, "k1");
+    assert_string_equal(pending.event.conversation, "c1");
+    assert_int_equal(pending.event.accepted_ms, fixed_now_ms());
+    assert_int_equal(pending.step, 0);
+
+    assert_int_equal(accept_key(&f, "k1"), ACCEPT_DUPLICATE);
+    assert_no_mail(&f);
+    assert_true(committer_progress(f.committer) >= 2);
+    assert_int_equal(committer_waiting(f.committer), 0);
+    tear_down(&f);
+}
+
+static void one_key_eight_times_at_once_is_stored_once(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request same[8];
+    int stored = 0;
+
+    (void)state;
+    set_up(&f, 0);
+    for (int round = 0; round < 20; round++) {
+        char key[32];
+        stored = 0;
+        snprintf(key, sizeof key, "round %d", round);
+        // Even rounds meet in one batch for certain, odd ones as they come.
+        if (round == 0)
+            hold(&f, &holder);
+        for (size_t i = 0; i < 8; i++)
+            request_start(&same[i], &f, message(key));
+        if (round == 0) {
+            UNTIL(committer_waiting(f.committer) == 9);
+            atomic_store(&hold_writes, false);
+            assert_int_equal(request_end(&holder), ACCEPT_STORED);
+        }
+        for (size_t i = 0; i < 8; i++) {
+            enum accept_result result = request_end(&same[i]);
+            assert_true(result == ACCEPT_STORED || result == ACCEPT_DUPLICATE);
+            stored += result == ACCEPT_STORED;
+        }
+        assert_int_equal(stored, 1);
+    }
+    for (int i = 0; i < 21; i++)
+        (void)next_mail(&f);
+    assert_no_mail(&f);
+    tear_down(&f);
+}
+
+static void all_that_wait_share_one_write(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request many[32];
+
+    (void)state;
+    set_up(&f, 0);
+    hold(&f, &holder);
+    for (size_t i = 0; i < 32; i++) {
+        snprintf(many[i].key, sizeof many[i].key, "k%zu", i);
+        request_start(&many[i], &f, message(many[i].key));
+    }
+    UNTIL(committer_waiting(f.committer) == 33);
+    int before = atomic_load(&writes_done);
+    atomic_store(&hold_writes, false);
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(request_end(&many[i]), ACCEPT_STORED);
+    assert_int_equal(request_end(&holder), ACCEPT_STORED);
+    assert_int_equal(atomic_load(&writes_done) - before, 2); // the held one and theirs
+    uint64_t last = 0;
+    for (size_t i = 0; i < 33; i++) {
+        struct mail mail = next_mail(&f);
+        assert_true(mail.seq > last); // mail comes in the order of the sequence
+        last = mail.seq;
+    }
+    tear_down(&f);
+}
+
+struct crowd {
+    struct fixture *f;
+    pthread_t thread;
+    int number;
+    int stored;
+};
+
+enum { CROWD = 16, EACH = 100 };
+
+// Every thread sends its own keys and, with its neighbour, one shared key per step.
+static void *crowd_run(void *arg)
+{
+    struct crowd *crowd = arg;
+    for (int i = 0; i < EACH; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "own %d %d", crowd->number, i);
+        assert_int_equal(accept_key(crowd->f, key), ACCEPT_STORED);
+        snprintf(key, sizeof key, "shared %d %d", crowd->number / 2, i);
+        enum accept_result result = accept_key(crowd->f, key);
+        assert_true(result == ACCEPT_STORED || result == ACCEPT_DUPLICATE);
+        crowd->stored += 1 + (result == ACCEPT_STORED);
+    }
+    return NULL;
+}
+
+static void many_threads_lose_and_double_nothing(void **state)
+{
+    struct fixture f;
+    struct crowd crowd[CROWD];
+    int stored = 0;
+    int mails = 0;
+    uint64_t last = 0;
+
+    (void)state;
+    set_up(&f, 0);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = (struct crowd){.f = &f, .number = i};
+        assert_int_equal(pthread_create(&crowd[i].thread, NULL, crowd_run, &crowd[i]), 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(crowd[i].thread, NULL);
+        stored += crowd[i].stored;
+    }
+    assert_int_equal(stored, CROWD * EACH + CROWD / 2 * EACH);
+    for (; mails < stored; mails++) {
+        struct pending pending;
+        struct mail mail = next_mail(&f);
+        assert_true(mail.seq > last);
+        last = mail.seq;
+        arena_reset(f.arena);
+        assert_int_equal(ledger_pending(f.ledger, mail.seq, &pending, f.arena), LEDGER_OK);
+    }
+    assert_no_mail(&f);
+    tear_down(&f);
+}
+
+static void counts_hints_and_finishes_only_the_unchanged(void **state)
+{
+    struct fixture f;
+    struct event ring = hint(42);
+    int token = 0;
+
+    (void)state;
+    set_up(&f, 0);
+    for (uint64_t i = 1; i <= 3; i++) { // hints are never duplicates
+        assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+        struct mail mail = next_mail(&f);
+        assert_int_equal(mail.kind, MAIL_HINT);
+        assert_int_equal(mail.ticket_id, 42);
+        assert_int_equal(mail.hint_count, i);
+    }
+    submit(&f, NULL, 42, 2, &token);
+    struct mail mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_COMMITTED);
+    assert_ptr_equal(mail.token, &token);
+    assert_true(mail.ok);
+    assert_true(mail.hint_left);
+    assert_int_equal(mail.hint_now, 3);
+
+    // The counter is on disk: a new committer goes on with it.
+    stop(&f);
+    start(&f, 0);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).hint_count, 4);
+    submit(&f, NULL, 42, 4, NULL);
+    assert_false(next_mail(&f).hint_left);
+    submit(&f, NULL, 42, 4, NULL); // gone already: nothing is left
+    assert_false(next_mail(&f).hint_left);
+    stop(&f);
+    start(&f, 0);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).hint_count, 1); // the row was deleted on disk, too
+    tear_down(&f);
+}
+
+static void a_hint_beside_its_deletion_survives(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request ring;
+    struct event first = hint(7);
+
+    (void)state;
+    set_up(&f, 0);
+    assert_int_equal(committer_accept(f.committer, &first), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).hint_count, 1);
+    hold(&f, &holder);
+    submit(&f, NULL, 7, 1, NULL);      // finished ...
+    request_start(&ring, &f, hint(7)); // ... and it rings again before that is on disk
+    UNTIL(committer_waiting(f.committer) == 3);
+    atomic_store(&hold_writes, false);
+    assert_int_equal(request_end(&holder), ACCEPT_STORED);
+    assert_int_equal(request_end(&ring), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).kind, MAIL_ACCEPTED);
+    assert_int_equal(next_mail(&f).hint_count, 2);
+    struct mail mail = next_mail(&f);
+    assert_true(mail.hint_left);
+    assert_int_equal(mail.hint_now, 2);
+    tear_down(&f);
+}
+
+static void an_echo_that_arrives_with_its_id_is_known_as_ours(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request echo;
+    struct seen seen;
+
+    (void)state;
+    set_up(&f, 0);
+    hold(&f, &holder);
+    struct ledger_batch *batch = ledger_batch_new();
+    ledger_put_seen(batch, "echo", SEEN_OURS, fixed_now_ms());
+    submit(&f, batch, 0, 0, NULL);
+    request_start(&echo, &f, message("echo"));
+    UNTIL(committer_waiting(f.committer) == 3);
+    atomic_store(&hold_writes, false);
+    assert_int_equal(request_end(&holder), ACCEPT_STORED);
+    assert_int_equal(request_end(&echo), ACCEPT_STORED);
+    assert_int_equal(ledger_seen(f.ledger, "echo", &seen), LEDGER_OK);
+    assert_int_equal(seen.outcome, SEEN_OURS);
+    assert_int_equal(accept_key(&f, "echo"), ACCEPT_DUPLICATE);
+    tear_down(&f);
+}
+
+static void commits_go_to_disk_in_order(void **state)
+{
+    struct fixture f;
+    struct lane lane;
+    uint64_t tokens[600];
+
+    (void)state;
+    set_up(&f, 0);
+    for (uint64_t i = 0; i < 600; i++) { // more than one batch takes
+        struct ledger_batch *batch = ledger_batch_new();
+        ledger_put_lane(batch, &(struct lane){.conversation = "c", .ticket_id = i, .updated_ms = fixed_now_ms()});
+        submit(&f, batch, 0, 0, &tokens[i]);
+    }
+    for (uint64_t i = 0; i < 600; i++) {
+        struct mail mail = next_mail(&f);
+        assert_ptr_equal(mail.token, &tokens[i]);
+        assert_true(mail.ok);
+    }
+    assert_int_equal(ledger_lane(f.ledger, "c", &lane, f.arena), LEDGER_OK);
+    assert_int_equal(lane.ticket_id, 599);
+    tear_down(&f);
+}
+
+static void big_events_are_split_over_batches(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request big[12];
+    size_t size = 250000;
+    char *text = malloc(size + 1);
+    struct part parts[4];
+
+    (void)state;
+    set_up(&f, 0);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    text[size] = 0;
+    for (size_t i = 0; i < 4; i++)
+        parts[i] = (struct part){.kind = PART_TEXT, .text = text};
+    hold(&f, &holder);
+    int before = atomic_load(&writes_done);
+    for (size_t i = 0; i < 12; i++) {
+        snprintf(big[i].key, sizeof big[i].key, "big%zu", i);
+        struct event event = message(big[i].key);
+        event.parts.items = parts;
+        event.parts.count = 4;
+        request_start(&big[i], &f, event);
+    }
+    UNTIL(committer_waiting(f.committer) == 13);
+    submit(&f, NULL, 0, 0, NULL);
+    atomic_store(&hold_writes, false);
+    for (size_t i = 0; i < 12; i++)
+        assert_int_equal(request_end(&big[i]), ACCEPT_STORED);
+    assert_int_equal(request_end(&holder), ACCEPT_STORED);
+    assert_true(atomic_load(&writes_done) - before >= 4); // the held one, and 12 MB in pieces of about 4
+    int committed = 0;
+    for (int i = 0; i < 14; i++)
+        committed += next_mail(&f).kind == MAIL_COMMITTED;
+    assert_int_equal(committed, 1);
+    free(text);
+    tear_down(&f);
+}
+
+static void a_failed_write_is_told_to_all_and_overcome(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request same[4];
+    struct seen seen;
+    struct event ring = hint(5);
+
+    (void)state;
+    set_up(&f, 0);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+    assert_int_equal(accept_key(&f, "before"), ACCEPT_STORED);
+    (void)next_mail(&f);
+    (void)next_mail(&f);
+    hold(&f, &holder);
+    for (size_t i = 0; i < 4; i++)
+        request_start(&same[i], &f, message("twice"));
+    UNTIL(committer_waiting(f.committer) == 5);
+    atomic_store(&fail_writes, true);
+    atomic_store(&hold_writes, false);
+    assert_int_equal(request_end(&holder), ACCEPT_UNAVAILABLE);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(request_end(&same[i]), ACCEPT_UNAVAILABLE);
+    assert_no_mail(&f);
+    assert_false(committer_healthy(f.committer));
+    assert_true(committer_failing_ms(f.committer) > 0);
+    assert_int_equal(ledger_seen(f.ledger, "twice", &seen), LEDGER_ABSENT);
+    // What is on disk is still a duplicate; a commit is tried and told; its hint stays.
+    assert_int_equal(accept_key(&f, "before"), ACCEPT_DUPLICATE);
+    submit(&f, NULL, 5, 1, NULL);
+    struct mail mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_COMMITTED);
+    assert_false(mail.ok);
+
+    // No one has to ask: the committer's own probe finds the disk working again.
+    atomic_store(&fail_writes, false);
+    UNTIL(committer_healthy(f.committer));
+    assert_int_equal(committer_failing_ms(f.committer), 0);
+    assert_int_equal(accept_key(&f, "twice"), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).kind, MAIL_ACCEPTED);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).hint_count, 2);
+    tear_down(&f);
+}
+
+static void the_floor_refuses_accepts_but_not_commits(void **state)
+{
+    struct fixture f;
+    struct lane lane;
+
+    (void)state;
+    set_up(&f, 1000);
+    assert_int_equal(accept_key(&f, "k1"), ACCEPT_STORED);
+    (void)next_mail(&f);
+    atomic_store(&free_bytes, 999);
+    UNTIL(!committer_healthy(f.committer)); // noticed without traffic
+    assert_int_equal(accept_key(&f, "k2"), ACCEPT_UNAVAILABLE);
+    struct event ring = hint(1);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_UNAVAILABLE);
+    assert_int_equal(accept_key(&f, "k1"), ACCEPT_DUPLICATE);
+    struct ledger_batch *batch = ledger_batch_new();
+    ledger_put_lane(batch, &(struct lane){.conversation = "c", .updated_ms = fixed_now_ms()});
+    submit(&f, batch, 0, 0, NULL);
+    assert_true(next_mail(&f).ok);
+    assert_int_equal(ledger_lane(f.ledger, "c", &lane, f.arena), LEDGER_OK);
+
+    // Not open again just above the floor: a quarter more.
+    uint64_t before = committer_progress(f.committer);
+    atomic_store(&free_bytes, 1249);
+    UNTIL(committer_progress(f.committer) >= before + 4);
+    assert_false(committer_healthy(f.committer));
+    atomic_store(&free_bytes, 1250);
+    UNTIL(committer_healthy(f.committer));
+    assert_int_equal(accept_key(&f, "k2"), ACCEPT_STORED);
+    tear_down(&f);
+}
+
+static void *free_run(void *arg)
+{
+    struct fixture *f = arg;
+    committer_free(&f->committer);
+    return NULL;
+}
+
+static void stopping_writes_what_waits(void **state)
+{
+    struct fixture f;
+    struct request holder;
+    struct request late;
+    struct seen seen;
+    pthread_t thread;
+    int token = 0;
+
+    (void)state;
+    set_up(&f, 0);
+    hold(&f, &holder);
+    snprintf(late.key, sizeof late.key, "late");
+    request_start(&late, &f, message(late.key));
+    UNTIL(committer_waiting(f.committer) == 2);
+    submit(&f, NULL, 0, 0, &token);
+    assert_int_equal(pthread_create(&thread, NULL, free_run, &f), 0);
+    atomic_store(&hold_writes, false);
+    pthread_join(thread, NULL);
+    assert_int_equal(request_end(&holder), ACCEPT_STORED);
+    assert_int_equal(request_end(&late), ACCEPT_STORED);
+    assert_int_equal(ledger_seen(f.ledger, "late", &seen), LEDGER_OK);
+    assert_int_equal(next_mail(&f).kind, MAIL_ACCEPTED);
+    assert_int_equal(next_mail(&f).kind, MAIL_ACCEPTED);
+    assert_ptr_equal(next_mail(&f).token, &token);
+    tear_down(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stores_an_event_before_it_answers),
+        cmocka_unit_test(one_key_eight_times_at_once_is_stored_once),
+        cmocka_unit_test(all_that_wait_share_one_write),
+        cmocka_unit_test(many_threads_lose_and_double_nothing),
+        cmocka_unit_test(counts_hints_and_finishes_only_the_unchanged),
+        cmocka_unit_test(a_hint_beside_its_deletion_survives),
+        cmocka_unit_test(an_echo_that_arrives_with_its_id_is_known_as_ours),
+        cmocka_unit_test(commits_go_to_disk_in_order),
+        cmocka_unit_test(big_events_are_split_over_batches),
+        cmocka_unit_test(a_failed_write_is_told_to_all_and_overcome),
+        cmocka_unit_test(the_floor_refuses_accepts_but_not_commits),
+        cmocka_unit_test(stopping_writes_what_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
