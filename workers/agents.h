@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this worker knows of the agents on both sides, so that a reply seldom costs more than its own call. Filled by the
-// steps that read agents; asked by the same steps before they call. Lives in the worker's one thread and is lost with it.
-// An agent is kept for AGENTS_KEEP_MS, the knowledge that there is none for AGENTS_KEEP_ABSENT_MS, and at most
+// What this worker knows of the agents on both sides, so that a reply seldom costs more than its own call. Filled by
+// the steps that read agents; asked by the same steps before they call. Lives in the worker's one thread and is lost
+// with it. An agent is kept for AGENTS_KEEP_MS, the knowledge that there is none for AGENTS_KEEP_ABSENT_MS, and at most
 // AGENTS_MOST entries at all: the one put longest ago goes first.
 #ifndef WORKERS_AGENTS_H
 #define WORKERS_AGENTS_H
@@ -30,8 +30,8 @@ struct agents *agents_new(int64_t (*now_ms)(void));
 void agents_free(struct agents **self);
 
 /**
- * Remembers an agent of that side (UPSTREAM_FRESHCHAT or UPSTREAM_FRESHDESK) under its id and, unless empty, its e-mail;
- * replaces what was known under either. Everything is copied. An agent with an empty id is ignored.
+ * Remembers an agent of that side (UPSTREAM_FRESHCHAT or UPSTREAM_FRESHDESK) under its id and, unless empty, its
+ * e-mail; replaces what was known under either. Everything is copied. An agent with an empty id is ignored.
  */
 void agents_put(struct agents *self, enum upstream side, const struct agent *agent);
 
@@ -40,8 +40,9 @@ void agents_put_absent_id(struct agents *self, enum upstream side, const char *i
 void agents_put_absent_email(struct agents *self, enum upstream side, const char *email);
 
 /**
- * The agent with that id, or that e-mail (letter case does not count). NULL: not known, ask the upstream. An answer with
- * exists == false: known to be absent. Borrowed until the next call of an agents_ function: copy what must live longer.
+ * The agent with that id, or that e-mail (letter case does not count). NULL: not known, ask the upstream. An answer
+ * with exists == false: known to be absent. Borrowed until the next call of an agents_ function: copy what must live
+ * longer.
  */
 const struct agent *agents_by_id(struct agents *self, enum upstream side, const char *id);
 const struct agent *agents_by_email(struct agents *self, enum upstream side, const char *email);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls to the upstreams: one libcurl multi handle with its socket interface, all of it behind one descriptor. An epoll set
-// holds curl's sockets and a timerfd holds curl's timer; whoever owns the main loop polls client_fd() for input and calls
-// client_ready(). One thread, never blocks. TLS is verified, redirects are not followed, and a request body leaves this
-// machine at most once for each client_call(), whatever happens to the connection.
+// Calls to the upstreams: one libcurl multi handle with its socket interface, all of it behind one descriptor. An epoll
+// set holds curl's sockets and a timerfd holds curl's timer; whoever owns the main loop polls client_fd() for input and
+// calls client_ready(). One thread, never blocks. TLS is verified, redirects are not followed, and a request body
+// leaves this machine at most once for each client_call(), whatever happens to the connection.
 #ifndef WORKERS_CLIENT_H
 #define WORKERS_CLIENT_H
 #include <stdbool.h>
@@ -34,8 +34,9 @@ struct client_result {
 typedef void client_done(void *context, const struct client_result *result);
 
 /**
- * Returns a client for the upstreams that `config` names and `keys` has an Authorization for. Both are borrowed and must
- * outlive it. NULL with one sentence in `why` when an address cannot be used (http to another machine) or curl fails.
+ * Returns a client for the upstreams that `config` names and `keys` has an Authorization for. Both are borrowed and
+ * must outlive it. NULL with one sentence in `why` when an address cannot be used (http to another machine) or curl
+ * fails.
  */
 struct client *client_new(const struct config *config, const struct keys *keys, char *why, size_t why_size)
     __attribute__((warn_unused_result));
@@ -46,12 +47,13 @@ void client_free(struct client **self);
 /** The descriptor to poll for input; owned by the client. */
 int client_fd(const struct client *self);
 
-/** Does what is due. Call when client_fd() is readable. Callbacks run in here; they may start calls, not free the client. */
+/** Does what is due. Call when client_fd() is readable. Callbacks run in here; they may start calls, not free the
+ * client. */
 void client_ready(struct client *self);
 
 /**
- * Starts a call. `kind` decides what an answer means (answers.h). `request` is copied. `done` is called exactly once, from
- * client_ready, never from in here, unless client_free comes first. False with `why` filled (one sentence), and no
+ * Starts a call. `kind` decides what an answer means (answers.h). `request` is copied. `done` is called exactly once,
+ * from client_ready, never from in here, unless client_free comes first. False with `why` filled (one sentence), and no
  * callback: the request itself cannot be made (no key for that upstream, unknown method, out of memory in curl).
  */
 bool client_call(struct client *self, enum step_kind kind, const struct request *request, client_done *done,
