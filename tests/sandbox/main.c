@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// deskbell-sandbox: the sandbox as a program. The main thread starts it, writes the secrets that a demo's configuration
+// points at, and waits for a signal; events are printed by whichever thread causes them, one line each.
+#include "play.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static volatile bool stopping;
+
+static int usage(FILE *out, int code)
+{
+    fputs(
+        "usage: deskbell-sandbox [--listen 127.0.0.1:PORT] [--freshchat-webhook URL] [--freshdesk-webhook URL]\n"
+        "                        [--state DIR] [--first-ticket N] [--senders N] [--ready-url URL] [--limit MS] "
+        "[--play[=N]]\n"
+        "\n"
+        "  --listen             address and port, 0 for any free one (default 127.0.0.1:0)\n"
+        "  --freshchat-webhook  where Freshchat's signed events are sent\n"
+        "  --freshdesk-webhook  where Freshdesk's hints are sent\n"
+        "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshdesk-webhook.token,\n"
+        "                       freshchat.agent and url there, mode 0600; secrets that are there already are kept\n"
+        "  --ready-url URL      with --play: begin when this answers 200\n"
+        "  --limit MS           with --play: the longest a step may take (default 2000)\n"
+        "  --play[=N]           play one or N conversations, print the times, exit 0, or 1 when a step was too slow\n",
+        out);
+    return code;
+}
+
+// A line per event: when, what, for which ticket, and how long it took.
+static void print_event(void *arg, const struct sandbox_event *event)
+{
+    static const char *const names[] = {
+        [SANDBOX_EVENT_CUSTOMER_WROTE] = "customer wrote",    [SANDBOX_EVENT_TICKET_CREATED] = "ticket created",
+        [SANDBOX_EVENT_TICKET_UPDATED] = "ticket updated",    [SANDBOX_EVENT_NOTE_ADDED] = "note added",
+        [SANDBOX_EVENT_AGENT_REPLIED] = "agent replied",      [SANDBOX_EVENT_PRIVATE_NOTE] = "private note",
+        [SANDBOX_EVENT_REACHED_CHAT] = "reached chat",        [SANDBOX_EVENT_AGENT_TYPED] = "agent typed in chat",
+        [SANDBOX_EVENT_WEBHOOK_FAILED] = "webhook not taken",
+    };
+    char text[120], since[32] = "", ticket[32] = "";
+    const int64_t *started = arg;
+    size_t used = 0;
+    for (const char *at = event->text; *at != '\0' && used + 1 < sizeof text; at++)
+        text[used++] = (unsigned char)*at < 0x20 || *at == 0x7f ? ' ' : *at; // nobody paints our terminal
+    text[used] = '\0';
+    if (event->since_ms >= 0)
+        snprintf(since, sizeof since, "+%.1f ms", event->since_ms);
+    if (event->ticket_id != 0)
+        snprintf(ticket, sizeof ticket, "#%lld", (long long)event->ticket_id);
+    printf("%10.3f s  %-20s %-14s %-12s %s\n", (double)(sandbox_now_us() - *started) / 1e6, names[event->kind], since,
+           ticket, text);
+    fflush(stdout);
+}
+
+static void path_of(char path[4096], const char *folder, const char *name)
+{
+    if (snprintf(path, 4096, "%s/%s", folder, name) >= 4096) {
+        fprintf(stderr, "deskbell-sandbox: path too long\n");
+        exit(2);
+    }
+}
+
+// Whole or not at all: a reader never sees half a secret.
+static bool write_file(const char *folder, const char *name, const char *text)
+{
+    char path[4096], temporary[4096 + 8];
+    path_of(path, folder, name);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t length = strlen(text);
+    bool good =
+        fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, length) == (ssize_t)length && write(fd, "\n", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    if (!good || rename(temporary, path) != 0) {
+        fprintf(stderr, "deskbell-sandbox: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+// The secret in that file, or a new one. The caller frees it.
+static char *secret(const char *folder, const char *name)
+{
+    char path[4096], *line = NULL;
+    unsigned char random[24];
+    size_t room = 0;
+    path_of(path, folder != NULL ? folder : "/nonexistent", name);
+    FILE *file = folder != NULL ? fopen(path, "re") : NULL;
+    if (file != NULL) {
+        if (getline(&line, &room, file) > 0)
+            line[strcspn(line, "\r\n")] = '\0';
+        fclose(file);
+        if (line != NULL && line[0] != '\0')
+            return line;
+    }
+    free(line);
+    line = malloc(sizeof random * 2 + 1);
+    if (line == NULL || RAND_bytes(random, sizeof random) != 1)
+        abort();
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(line + i * 2, 3, "%02x", random[i]);
+    return line;
+}
+
+static bool parse_listen(const char *text, struct sandbox_options *options)
+{
+    static char host[64];
+    const char *colon = strrchr(text, ':');
+    char *end;
+    if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof host)
+        return false;
+    snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+    long port = strtol(colon + 1, &end, 10);
+    if (*end != '\0' || end == colon + 1 || port < 0 || port > 65535)
+        return false;
+    options->host = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    options->port = (int)port;
+    // Its secrets are for loopback only.
+    return strncmp(options->host, "127.", 4) == 0;
+}
+
+static bool write_state(const char *folder, struct sandbox *sb)
+{
+    char agent[SANDBOX_ID_SIZE], url[64];
+    if (folder == NULL)
+        return true;
+    sandbox_chat_agent(sb, SANDBOX_ASSISTANT, agent);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", sandbox_port(sb));
+    return write_file(folder, "freshchat-webhook.pem", sandbox_public_key(sb)) &&
+           write_file(folder, "freshchat.token", sandbox_freshchat_token(sb)) &&
+           write_file(folder, "freshdesk.key", sandbox_freshdesk_key(sb)) &&
+           write_file(folder, "freshdesk-webhook.token", sandbox_hint_token(sb)) &&
+           write_file(folder, "freshchat.agent", agent) && write_file(folder, "url", url);
+}
+
+static void *await_signal(void *argument)
+{
+    int received;
+    sigwait(argument, &received);
+    stopping = true;
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"listen", required_argument, NULL, 'l'},
+        {"freshchat-webhook", required_argument, NULL, 'c'},
+        {"freshdesk-webhook", required_argument, NULL, 'd'},
+        {"state", required_argument, NULL, 's'},
+        {"first-ticket", required_argument, NULL, 't'},
+        {"senders", required_argument, NULL, 'n'},
+        {"ready-url", required_argument, NULL, 'r'},
+        {"limit", required_argument, NULL, 'm'},
+        {"play", optional_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct sandbox_options options;
+    const char *state = NULL, *ready_url = NULL;
+    int rounds = 0, option, code = 0;
+    int64_t limit_ms = 2000, started = sandbox_now_us();
+    sandbox_options_init(&options);
+    options.on_event = print_event;
+    options.on_event_arg = &started;
+    options.first_ticket_id = 1001;
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        if (option == 'l' && !parse_listen(optarg, &options))
+            return usage(stderr, 2);
+        else if (option == 'c')
+            options.freshchat_webhook_url = optarg;
+        else if (option == 'd')
+            options.freshdesk_webhook_url = optarg;
+        else if (option == 's')
+            state = optarg;
+        else if (option == 't')
+            options.first_ticket_id = strtoll(optarg, NULL, 10);
+        else if (option == 'n')
+            options.senders = atoi(optarg);
+        else if (option == 'r')
+            ready_url = optarg;
+        else if (option == 'm')
+            limit_ms = strtoll(optarg, NULL, 10);
+        else if (option == 'p')
+            rounds = optarg != NULL ? atoi(optarg) : optind < argc && atoi(argv[optind]) > 0 ? atoi(argv[optind++]) : 1;
+        else if (option == 'h')
+            return usage(stdout, 0);
+        else if (option == '?')
+            return usage(stderr, 2);
+    }
+    if (optind < argc || rounds < 0 || rounds > 1000000 || options.senders < 1 || options.senders > 256 ||
+        limit_ms < 1 || options.first_ticket_id < 1)
+        return usage(stderr, 2);
+    if (rounds > 1)
+        options.on_event = NULL; // times are enough
+
+    // Blocked before any thread exists, so that only sigwait sees them.
+    static sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+
+    if (state != NULL && mkdir(state, 0700) != 0 && errno != EEXIST) {
+        fprintf(stderr, "deskbell-sandbox: %s: %s\n", state, strerror(errno));
+        return 1;
+    }
+    char *token = secret(state, "freshchat.token"), *key = secret(state, "freshdesk.key"),
+         *hint = secret(state, "freshdesk-webhook.token");
+    options.freshchat_token = token;
+    options.freshdesk_key = key;
+    options.hint_token = hint;
+    struct sandbox *sb = sandbox_new(&options);
+    free(token);
+    free(key);
+    free(hint);
+    if (sb == NULL)
+        return 1;
+    if (!write_state(state, sb)) {
+        sandbox_free(&sb);
+        return 1;
+    }
+    printf("sandbox ready http://127.0.0.1:%d\n", sandbox_port(sb));
+    fflush(stdout);
+
+    pthread_t waiter;
+    if (pthread_create(&waiter, NULL, await_signal, &signals) != 0)
+        abort();
+    if (rounds > 0) {
+        const char *wait_url = ready_url != NULL ? ready_url : options.freshchat_webhook_url;
+        if (wait_url == NULL || !play_wait_for(wait_url, ready_url != NULL, 60000, &stopping)) {
+            fprintf(stderr, "deskbell-sandbox: nothing answers at %s\n",
+                    wait_url != NULL ? wait_url : "the webhook address (none given)");
+            code = 1;
+        } else {
+            code = play(sb, rounds, limit_ms, &stopping);
+        }
+        // The waiter may still be waiting; a signal to ourselves ends it the way a user's would.
+        pthread_kill(waiter, SIGTERM);
+    }
+    pthread_join(waiter, NULL);
+    sandbox_free(&sb);
+    return code;
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serves /shop and /desk. The pages read the state as JSON, act through the same functions as tests do, and are told of
+// changes by server-sent events. Only requests that name a loopback host are served, and only JSON is accepted, so that
+// no other web page in the same browser can act here. The pages show all text as text, never as HTML.
+#include "pages.h"
+
+#include <civetweb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool loopback_host(const char *host)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; host != NULL && i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+        if (strncasecmp(host, names[i], length) == 0 && (host[length] == ':' || host[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool serve_file(const struct sb_request *request, struct sb_response *response)
+{
+    const char *path = strcmp(request->path, "/") == 0 ? "/shop" : request->path;
+    for (const struct sb_page_file *file = sb_page_files; file->path != NULL; file++) {
+        if (strcmp(file->path, path) != 0)
+            continue;
+        response->status = 200;
+        response->type = file->type;
+        response->length = file->length;
+        response->body = sb_alloc(file->length);
+        memcpy(response->body, file->data, file->length);
+        sb_response_header(response, "Content-Security-Policy",
+                           "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'");
+        sb_response_header(response, "X-Content-Type-Options", "nosniff");
+        sb_response_header(response, "Cache-Control", "no-store");
+        return true;
+    }
+    return false;
+}
+
+// Plain text from a form as the HTML that an agent's editor would have made of it. The caller frees it.
+static char *as_html(const char *text)
+{
+    char *html = sb_alloc(strlen(text) * 6 + 1), *out = html;
+    for (; *text != '\0'; text++) {
+        const char *escaped = *text == '&'    ? "&amp;"
+                              : *text == '<'  ? "&lt;"
+                              : *text == '>'  ? "&gt;"
+                              : *text == '\n' ? "<br>"
+                                              : NULL;
+        if (escaped != NULL)
+            out = stpcpy(out, escaped);
+        else
+            *out++ = *text;
+    }
+    *out = '\0';
+    return html;
+}
+
+static const char *member(const struct sb_request *request, const char *name)
+{
+    return json_string_value(json_object_get(request->json, name));
+}
+
+static const char *person_name(struct sandbox *sb, int64_t id)
+{
+    json_t *agent = sb_store_desk_agent(sb, id),
+           *contact = agent != NULL ? json_object_get(agent, "contact") : sb_store_contact(sb, id);
+    const char *name = json_string_value(json_object_get(contact, "name"));
+    return name != NULL ? name : "?";
+}
+
+static json_t *ticket_view(struct sandbox *sb, const struct sb_ticket *ticket, bool whole)
+{
+    static const char *const members[] = {"subject",       "status",     "priority",   "tags",
+                                          "custom_fields", "created_at", "updated_at", NULL};
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)ticket->id); // text: JavaScript's numbers are not our business
+    json_t *view = json_pack("{s:s, s:s}", "id", id, "requester",
+                             person_name(sb, json_integer_value(json_object_get(ticket->doc, "requester_id"))));
+    for (size_t i = 0; members[i] != NULL; i++)
+        json_object_set(view, members[i], json_object_get(ticket->doc, members[i]));
+    if (!whole)
+        return view;
+    json_t *entries = json_array();
+    for (size_t i = 0; i < ticket->count; i++) {
+        if (ticket->entries[i] == NULL)
+            continue;
+        const json_t *doc = ticket->entries[i]->doc;
+        json_array_append_new(
+            entries, json_pack("{s:O, s:O, s:O, s:O, s:b, s:s}", "text", json_object_get(doc, "body_text"), "private",
+                               json_object_get(doc, "private"), "incoming", json_object_get(doc, "incoming"),
+                               "created_at", json_object_get(doc, "created_at"), "reply",
+                               json_integer_value(json_object_get(doc, "source")) == 0, "author",
+                               person_name(sb, json_integer_value(json_object_get(doc, "user_id")))));
+    }
+    json_object_set(view, "description", json_object_get(ticket->doc, "description_text"));
+    json_object_set_new(view, "entries", entries);
+    return view;
+}
+
+static void tickets(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    (void)request;
+    json_t *list = json_array();
+    sb_lock(sb);
+    for (size_t i = sb->ticket_count; i-- > 0 && json_array_size(list) < 100;)
+        json_array_append_new(list, ticket_view(sb, sb->tickets[i], false));
+    sb_response_json(response, 200, list);
+    sb_unlock(sb);
+}
+
+static void ticket(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    sb_lock(sb);
+    const struct sb_ticket *found = sb_store_ticket(sb, sb_number(request->segments[1]));
+    if (found != NULL)
+        sb_response_json(response, 200, ticket_view(sb, found, true));
+    sb_unlock(sb);
+}
+
+static void ticket_entry(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    const char *kind = member(request, "kind"), *agent = member(request, "agent"), *text = member(request, "text");
+    if (kind == NULL || agent == NULL || text == NULL || text[0] == '\0') {
+        response->status = 400;
+        return;
+    }
+    char *html = as_html(text);
+    enum sandbox_entry_kind what = strcmp(kind, "reply") == 0    ? SANDBOX_REPLY
+                                   : strcmp(kind, "public") == 0 ? SANDBOX_PUBLIC_NOTE
+                                                                 : SANDBOX_PRIVATE_NOTE;
+    int64_t id = sandbox_agent_writes(sb, sb_number(request->segments[1]), agent, what, html);
+    free(html);
+    if (id != 0)
+        sb_response_json(response, 201, json_object());
+}
+
+static void ticket_status(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    int status = (int)json_integer_value(json_object_get(request->json, "status"));
+    const char *agent = member(request, "agent");
+    if (agent == NULL || status < 2 || status > 5)
+        response->status = 400;
+    else if (sandbox_ticket_status(sb, sb_number(request->segments[1]), agent, status))
+        sb_response_json(response, 200, json_object());
+}
+
+static void agents(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    json_t *list = json_array(), *agent;
+    size_t i;
+    (void)request;
+    sb_lock(sb);
+    json_array_foreach(sb->desk_agents, i, agent)
+    {
+        json_t *contact = json_object_get(agent, "contact");
+        if (strcmp(json_string_value(json_object_get(contact, "email")), SANDBOX_INTEGRATION) != 0)
+            json_array_append_new(list, json_pack("{s:O, s:O}", "name", json_object_get(contact, "name"), "email",
+                                                  json_object_get(contact, "email")));
+    }
+    sb_response_json(response, 200, list);
+    sb_unlock(sb);
+}
+
+static void customer_new(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    struct sandbox_customer customer;
+    sandbox_customer_new(sb,
+                         &(struct sandbox_customer_info){.first_name = member(request, "first_name"),
+                                                         .last_name = member(request, "last_name"),
+                                                         .email = member(request, "email"),
+                                                         .cart_value = member(request, "cart_value"),
+                                                         .friction_score = member(request, "friction_score"),
+                                                         .screen = member(request, "screen")},
+                         &customer);
+    sb_response_json(response, 201,
+                     json_pack("{s:s, s:s}", "user_id", customer.user_id, "conversation_id", customer.conversation_id));
+}
+
+static void customer_properties(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    struct sandbox_customer customer = {0};
+    const char *name;
+    json_t *value;
+    snprintf(customer.user_id, sizeof customer.user_id, "%s", request->segments[1]);
+    sb_lock(sb);
+    bool known = json_object_get(sb->users, customer.user_id) != NULL;
+    sb_unlock(sb);
+    if (!known)
+        return;
+    json_object_foreach(request->json, name, value)
+    {
+        if (json_is_string(value))
+            sandbox_customer_property(sb, &customer, name, json_string_value(value));
+    }
+    sb_response_json(response, 200, json_object());
+}
+
+static json_t *message_view(struct sandbox *sb, const struct sb_message *message)
+{
+    const char *by = json_string_value(json_object_get(message->doc, "actor_type"));
+    const char *actor = json_string_value(json_object_get(message->doc, "actor_id"));
+    json_t *person = strcmp(by, "agent") == 0 && actor != NULL ? sb_store_chat_agent(sb, actor) : NULL;
+    return json_pack("{s:s, s:s, s:s?, s:O, s:O}", "id", message->id, "by", by, "name",
+                     json_string_value(json_object_get(person, "first_name")), "parts",
+                     json_object_get(message->doc, "message_parts"), "time",
+                     json_object_get(message->doc, "created_time"));
+}
+
+static void conversation(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    sb_lock(sb);
+    const struct sb_conversation *found = sb_store_conversation(sb, request->segments[1]);
+    json_t *list = json_array();
+    for (size_t i = 0; found != NULL && i < found->count; i++)
+        if (strcmp(json_string_value(json_object_get(found->messages[i]->doc, "message_type")), "private") != 0)
+            json_array_append_new(list, message_view(sb, found->messages[i]));
+    if (found != NULL)
+        sb_response_json(response, 200, json_incref(list));
+    json_decref(list);
+    sb_unlock(sb);
+}
+
+static void conversation_message(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    struct sandbox_customer customer;
+    const char *text = member(request, "text");
+    if (text == NULL || text[0] == '\0') {
+        response->status = 400;
+        return;
+    }
+    sb_lock(sb);
+    const struct sb_conversation *found = sb_store_conversation(sb, request->segments[1]);
+    if (found != NULL) {
+        memcpy(customer.user_id, found->user_id, sizeof customer.user_id);
+        memcpy(customer.conversation_id, found->id, sizeof customer.conversation_id);
+    }
+    sb_unlock(sb);
+    if (found == NULL)
+        return;
+    sandbox_customer_writes(sb, &customer, text, NULL);
+    sb_response_json(response, 201, json_object());
+}
+
+static const struct {
+    const char *method, *first, *last; // /sandbox/FIRST, /sandbox/FIRST/ID, /sandbox/FIRST/ID/LAST
+    int segments;
+    sb_handler handler;
+} calls[] = {
+    {"GET", "tickets", NULL, 1, tickets},
+    {"GET", "tickets", NULL, 2, ticket},
+    {"POST", "tickets", "entries", 3, ticket_entry},
+    {"POST", "tickets", "status", 3, ticket_status},
+    {"GET", "agents", NULL, 1, agents},
+    {"POST", "customers", NULL, 1, customer_new},
+    {"POST", "customers", "properties", 3, customer_properties},
+    {"GET", "conversations", NULL, 2, conversation},
+    {"POST", "conversations", "messages", 3, conversation_message},
+};
+
+void sb_pages_serve(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    bool post = strcmp(request->method, "POST") == 0;
+    response->status = 404;
+    if (!loopback_host(request->host) || (post && (!sb_request_is_json(request) || !json_is_object(request->json)))) {
+        response->status = 400;
+        return;
+    }
+    if (!post && serve_file(request, response))
+        return;
+    if (strncmp(request->path, "/sandbox/", 9) != 0)
+        return;
+    struct sb_request local = *request;
+    char *copy = sb_copy(request->path + 9), *save = NULL;
+    local.segment_count = 0;
+    for (char *part = strtok_r(copy, "/", &save); part != NULL && local.segment_count < SB_SEGMENTS;
+         part = strtok_r(NULL, "/", &save))
+        local.segments[local.segment_count++] = part;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (strcmp(calls[i].method, request->method) != 0 || calls[i].segments != local.segment_count ||
+            strcmp(calls[i].first, local.segments[0]) != 0 ||
+            (calls[i].last != NULL && strcmp(calls[i].last, local.segments[2]) != 0))
+            continue;
+        calls[i].handler(sb, &local, response);
+        break;
+    }
+    sb_response_header(response, "Cache-Control", "no-store");
+    free(copy);
+}
+
+void sb_pages_stream(struct sandbox *sb, struct mg_connection *connection)
+{
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n";
+    uint64_t version = 0;
+    char line[64];
+    if (!loopback_host(mg_get_header(connection, "Host")) || mg_write(connection, head, sizeof head - 1) <= 0)
+        return;
+    // A change wakes at once; without one, a comment every 15 s finds out whether the browser is still there.
+    while (sb_store_wait_change(sb, &version, 15000)) {
+        int length = snprintf(line, sizeof line, "data: %llu\n\n", (unsigned long long)version);
+        if (mg_write(connection, line, (size_t)length) <= 0)
+            return;
+    }
+}
