@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes die at the worst moment, or stop answering, or are asked to leave in the middle: whatever was answered with
+// 200 is done, and done once.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/scenario/story.h"
+
+#define CHATS    10
+#define MESSAGES 4 // in each
+
+// The whole conversation, with a worker that is killed at one moment of one step in it.
+static void talk_with_a_worker_killed(void **state, const char *moment_and_step)
+{
+    char kill[64], once[64];
+    const char *once_file = NULL;
+    struct scenario_options options;
+    scenario_options_init(&options);
+    snprintf(kill, sizeof kill, "DESKBELL_TEST_KILL=%s", moment_and_step);
+    snprintf(once, sizeof once, "DESKBELL_TEST_ONCE_FILE=/tmp/dbs.once.%d", (int)getpid());
+    once_file = strchr(once, '=') + 1;
+    unlink(once_file);
+    options.environment[0] = kill;
+    options.environment[1] = once;
+    struct scenario *s = scenario_begin(state, &options);
+
+    customer_writes(s, "ada", "first question");
+    ticket_appears_within(s, "ada", 10000);
+    customer_writes(s, "ada", "second question");
+    ticket_shows_within(s, "ada", "second question", 10000);
+    agent_replies(s, "ada", STORY_ANNA, "<p>first answer</p>");
+    chat_shows_within(s, "ada", "first answer", 10000);
+    agent_types_in_chat(s, "ada", STORY_ANNA, "second answer");
+    ticket_shows_within(s, "ada", "second answer", 10000);
+    everything_settles_within(s, 20000);
+
+    bool killed = access(once_file, F_OK) == 0;
+    unlink(once_file);
+    assert_true(killed); // else nothing was tested
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
+    static const char *const questions[] = {"first question", "second question"};
+    ticket_shows_in_order(s, "ada", questions, 2);
+    ticket_shows_times(s, "ada", "first answer", 1);
+    ticket_shows_times(s, "ada", "second answer", 1);
+    chat_shows_times(s, "ada", "first answer", 1);
+    chat_shows_times(s, "ada", "second answer", 1);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
+static void a_worker_dies_after_creating_the_ticket(void **state)
+{
+    talk_with_a_worker_killed(state, "after_call:create_ticket");
+}
+
+static void a_worker_dies_after_appending_the_note(void **state)
+{
+    talk_with_a_worker_killed(state, "after_call:append_note");
+}
+
+static void a_worker_dies_after_posting_the_message(void **state)
+{
+    talk_with_a_worker_killed(state, "after_call:post_message");
+}
+
+static void a_worker_dies_after_mirroring_the_agent(void **state)
+{
+    talk_with_a_worker_killed(state, "after_call:mirror_note");
+}
+
+static void a_worker_dies_before_creating_the_ticket(void **state)
+{
+    talk_with_a_worker_killed(state, "before_call:create_ticket");
+}
+
+static void a_worker_dies_before_posting_the_message(void **state)
+{
+    talk_with_a_worker_killed(state, "before_call:post_message");
+}
+
+// ---------------------------------------------------------------- many conversations and a blow in the middle
+struct crowd {
+    struct draft drafts[CHATS * MESSAGES];
+    char texts[CHATS * MESSAGES][32];
+};
+
+static struct crowd *crowd_drafts(struct scenario *s)
+{
+    struct crowd *crowd = calloc(1, sizeof *crowd);
+    assert_non_null(crowd);
+    for (int i = 0; i < CHATS * MESSAGES; i++) {
+        char who[16];
+        snprintf(who, sizeof who, "chat%d", i % CHATS);
+        snprintf(crowd->texts[i], sizeof crowd->texts[i], "message %d of mine", i / CHATS);
+        crowd->drafts[i] = customer_drafts(s, who, crowd->texts[i]);
+    }
+    return crowd;
+}
+
+static void crowd_is_served_once(struct scenario *s, struct crowd *crowd)
+{
+    for (int i = 0; i < CHATS; i++) {
+        char who[16];
+        snprintf(who, sizeof who, "chat%d", i);
+        ticket_appears_within(s, who, 15000);
+        for (int j = 0; j < MESSAGES; j++)
+            ticket_shows_within(s, who, crowd->texts[j * CHATS], 15000);
+    }
+    everything_settles_within(s, 20000);
+    for (int i = 0; i < CHATS; i++) {
+        char who[16];
+        snprintf(who, sizeof who, "chat%d", i);
+        for (int j = 0; j < MESSAGES; j++)
+            ticket_shows_times(s, who, crowd->texts[j * CHATS], 1);
+    }
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, CHATS);
+    no_dead_letters(s);
+    for (int i = 0; i < CHATS * MESSAGES; i++)
+        draft_clear(&crowd->drafts[i]);
+    free(crowd);
+}
+
+static void the_front_dies_and_keeps_its_word(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    struct crowd *crowd = crowd_drafts(s);
+    for (int half = 0; half < 2; half++) {
+        delivered_at_once(s, crowd->drafts + (size_t)half * CHATS * MESSAGES / 2, CHATS * MESSAGES / 2, 1);
+        pid_t front = scenario_status_now(s).front;
+        assert_int_equal(kill(front, SIGKILL), 0);
+        scenario_process_gone_within(s, front, 5000);
+        scenario_await_ready(s);
+    }
+    // What was not answered 200 comes again; what was is not sent again by anybody.
+    delivered_until_accepted(s, crowd->drafts, CHATS * MESSAGES, 15000);
+    crowd_is_served_once(s, crowd);
+    scenario_end(s);
+}
+
+static void everything_dies_at_once_and_starts_again(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    struct crowd *crowd = crowd_drafts(s);
+    delivered_at_once(s, crowd->drafts, CHATS * MESSAGES, 1);
+    scenario_kill_all(s);
+    scenario_start(s);
+    delivered_until_accepted(s, crowd->drafts, CHATS * MESSAGES, 15000);
+    crowd_is_served_once(s, crowd);
+    scenario_end(s);
+}
+
+static void the_supervisor_dies_and_its_children_follow(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "before the fall");
+    ticket_appears_within(s, "ada", 2000);
+    struct scenario_status status = scenario_status_now(s);
+    assert_int_equal(kill(scenario_supervisor(s), SIGKILL), 0);
+    scenario_process_gone_within(s, status.front, 15000);
+    for (size_t i = 0; i < status.worker_count; i++)
+        scenario_process_gone_within(s, status.workers[i].pid, 15000);
+    scenario_kill_all(s);
+    scenario_start(s);
+    customer_writes(s, "ada", "after the fall");
+    ticket_shows_within(s, "ada", "after the fall", 5000);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
+    scenario_end(s);
+}
+
+static void asked_to_leave_under_load(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    // Slow answers, so that much is out when the signal comes.
+    const struct sandbox_fault slow = {
+        .endpoint = SANDBOX_ANY_FRESHDESK, .kind = SANDBOX_FAULT_SLOW, .count = 12, .ms = 300};
+    sandbox_fault_add(scenario_sandbox(s), &slow);
+    struct crowd *crowd = crowd_drafts(s);
+    delivered_at_once(s, crowd->drafts, CHATS * 2, 1);
+    scenario_ask_to_stop(s);
+    delivered_in_turn(s, crowd->drafts + CHATS * 2, CHATS * 2); // most are refused: nobody listens any more
+    scenario_await_stopped(s);                                  // exit 0
+    scenario_start(s);
+    delivered_until_accepted(s, crowd->drafts, CHATS * MESSAGES, 15000);
+    crowd_is_served_once(s, crowd);
+    scenario_end(s);
+}
+
+// ---------------------------------------------------------------- a worker that stands still
+static void talk_with_a_worker_stopped(void **state, bool work_is_done)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    const struct sandbox_fault hang = {.endpoint = SANDBOX_FD_TICKET_CREATE,
+                                       .kind = SANDBOX_FAULT_HANG,
+                                       .count = 1,
+                                       .ms = 20000,
+                                       .after_work = work_is_done};
+    sandbox_fault_add(scenario_sandbox(s), &hang);
+    customer_writes(s, "ada", "is it stuck");
+    assert_true(sandbox_wait_calls(scenario_sandbox(s), SANDBOX_FD_TICKET_CREATE, 1, 5000));
+    pid_t worker = scenario_busy_worker(s, 1000);
+    assert_int_equal(kill(worker, SIGSTOP), 0);
+    scenario_process_gone_within(s, worker, 15000);
+    ticket_appears_within(s, "ada", 15000);
+    everything_settles_within(s, 15000);
+    ticket_shows_times(s, "ada", "is it stuck", 1);
+    ticket_of(s, "ada"); // still only one
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, work_is_done ? 1 : 2);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
+static void a_worker_stopped_in_mid_call_is_killed_and_its_job_done_once(void **state)
+{
+    talk_with_a_worker_stopped(state, false);
+}
+
+static void a_worker_stopped_after_the_work_is_killed_and_the_ticket_found(void **state)
+{
+    talk_with_a_worker_stopped(state, true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_worker_dies_after_creating_the_ticket, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_dies_after_appending_the_note, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_dies_after_posting_the_message, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_dies_after_mirroring_the_agent, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_dies_before_creating_the_ticket, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_dies_before_posting_the_message, scenario_teardown),
+        cmocka_unit_test_teardown(the_front_dies_and_keeps_its_word, scenario_teardown),
+        cmocka_unit_test_teardown(everything_dies_at_once_and_starts_again, scenario_teardown),
+        cmocka_unit_test_teardown(the_supervisor_dies_and_its_children_follow, scenario_teardown),
+        cmocka_unit_test_teardown(asked_to_leave_under_load, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_stopped_in_mid_call_is_killed_and_its_job_done_once, scenario_teardown),
+        cmocka_unit_test_teardown(a_worker_stopped_after_the_work_is_killed_and_the_ticket_found, scenario_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// What must never cross: private notes, what Deskbell itself wrote, what bots say. And who speaks as whom.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/scenario/story.h"
+
+static void private_notes_never_leave(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "Can I return this?");
+    ticket_appears_within(s, "ada", 2000);
+    agent_notes_privately(s, "ada", STORY_ANNA, "<p>this customer is difficult</p>");
+    agent_replies(s, "ada", STORY_ANNA, "<p>Of course you can</p>");
+    chat_shows_within(s, "ada", "Of course you can", 2000);
+    agent_notes_privately(s, "ada", STORY_BEN, "<p>look out for fraud</p>");
+    everything_settles_within(s, 10000);
+    chat_shows_times(s, "ada", "difficult", 0);
+    chat_shows_times(s, "ada", "fraud", 0);
+    scenario_end(s);
+}
+
+static void private_messages_of_agents_in_the_chat_are_not_mirrored(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "Can I return this?");
+    ticket_appears_within(s, "ada", 2000);
+    assert_true(sandbox_agent_types(scenario_sandbox(s), customer_of(s, "ada")->conversation_id, STORY_ANNA,
+                                    "between us agents", "private", NULL));
+    agent_types_in_chat(s, "ada", STORY_ANNA, "Hello Ada");
+    ticket_shows_within(s, "ada", "Hello Ada", 2000);
+    everything_settles_within(s, 10000);
+    ticket_shows_times(s, "ada", "between us agents", 0);
+    ticket_shows_times(s, "ada", "Hello Ada", 1);
+    scenario_end(s);
+}
+
+static void a_relayed_reply_does_not_come_back_as_a_note(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "When do you open?");
+    ticket_appears_within(s, "ada", 2000);
+    agent_replies(s, "ada", STORY_ANNA, "<p>At nine o'clock</p>");
+    chat_shows_within(s, "ada", "At nine o'clock", 2000);
+    everything_settles_within(s, 10000);
+    // The echo webhook of that message was sent and taken.
+    struct sandbox_delivery *deliveries = NULL;
+    size_t count = sandbox_deliveries(scenario_sandbox(s), &deliveries), echoes = 0;
+    for (size_t i = 0; i < count; i++)
+        echoes += !deliveries[i].hint && strstr(deliveries[i].body, "At nine o'clock") && deliveries[i].status == 200;
+    sandbox_deliveries_free(deliveries, count);
+    assert_true(echoes > 0);
+    ticket_shows_times(s, "ada", "At nine o'clock", 1); // the agent's own entry
+    chat_shows_times(s, "ada", "At nine o'clock", 1);
+    calls_are(s, SANDBOX_FC_MESSAGE_POST, 1);
+    scenario_end(s);
+}
+
+static void a_mirrored_message_does_not_go_back_to_the_chat(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "When do you open?");
+    ticket_appears_within(s, "ada", 2000);
+    agent_types_in_chat(s, "ada", STORY_ANNA, "We open at ten");
+    ticket_shows_within(s, "ada", "We open at ten", 2000);
+    everything_settles_within(s, 10000);
+    // A hint of the mirrored note itself, or of anything else, must not relay it.
+    agent_replies(s, "ada", STORY_BEN, "<p>On Sundays too</p>");
+    chat_shows_within(s, "ada", "On Sundays too", 2000);
+    everything_settles_within(s, 10000);
+    chat_shows_times(s, "ada", "We open at ten", 1);
+    ticket_shows_times(s, "ada", "We open at ten", 1);
+    calls_are(s, SANDBOX_FC_MESSAGE_POST, 1);
+    scenario_end(s);
+}
+
+static void what_the_customer_e_mails_is_not_relayed(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "When do you open?");
+    int64_t ticket = ticket_appears_within(s, "ada", 2000);
+    assert_true(sandbox_customer_emails(scenario_sandbox(s), ticket, "<p>I also write by post</p>") != 0);
+    agent_replies(s, "ada", STORY_ANNA, "<p>Thank you for both</p>");
+    chat_shows_within(s, "ada", "Thank you for both", 2000);
+    everything_settles_within(s, 10000);
+    chat_shows_times(s, "ada", "I also write by post", 0);
+    scenario_end(s);
+}
+
+static void agents_speak_as_themselves_where_the_e_mail_matches(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "Who is there?");
+    ticket_appears_within(s, "ada", 2000);
+    agent_replies(s, "ada", STORY_ANNA, "<p>here am I</p>");
+    chat_shows_within(s, "ada", "here am I", 2000);
+    chat_message_is_by(s, "ada", "here am I", STORY_ANNA);
+    agent_replies(s, "ada", STORY_BEN, "<p>and so am I</p>");
+    chat_shows_within(s, "ada", "and so am I", 2000);
+    chat_message_is_by(s, "ada", "and so am I", SANDBOX_ASSISTANT);
+    everything_settles_within(s, 10000);
+
+    // Whose words they are is said where the identity does not say it, and only there.
+    struct sandbox_message *messages = NULL;
+    size_t count = sandbox_messages(scenario_sandbox(s), customer_of(s, "ada")->conversation_id, &messages), seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(messages[i].text, "here am I")) {
+            assert_string_equal(messages[i].text, "here am I");
+            seen++;
+        } else if (strstr(messages[i].text, "and so am I")) {
+            assert_int_equal(strncmp(messages[i].text, "Ben", 3), 0);
+            seen++;
+        }
+    }
+    sandbox_messages_free(messages, count);
+    assert_int_equal(seen, 2);
+    scenario_end(s);
+}
+
+static void an_unknown_ticket_rebuilds_its_link_from_the_field(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "Do you still know me?");
+    ticket_appears_within(s, "ada", 2000);
+    agent_replies(s, "ada", STORY_ANNA, "<p>today we do</p>");
+    chat_shows_within(s, "ada", "today we do", 2000);
+    everything_settles_within(s, 10000);
+    scenario_stop(s);
+    scenario_forget_state(s);
+    scenario_start(s);
+
+    agent_replies(s, "ada", STORY_ANNA, "<p>tomorrow as well</p>");
+    chat_shows_within(s, "ada", "tomorrow as well", 6000);
+    everything_settles_within(s, 15000);
+    chat_shows_times(s, "ada", "today we do", 1);
+    chat_shows_times(s, "ada", "tomorrow as well", 1);
+
+    // The link holds for the way to the desk too.
+    customer_writes(s, "ada", "That is good");
+    ticket_shows_within(s, "ada", "That is good", 4000);
+    everything_settles_within(s, 15000);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
+    scenario_end(s);
+}
+
+static void a_hint_of_a_foreign_ticket_changes_nothing(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    assert_int_equal(sandbox_deliver_hint(scenario_sandbox(s), "{\"ticket_id\": 987654321987}", NULL), 200);
+    assert_int_equal(sandbox_deliver_hint(scenario_sandbox(s), "{\"ticket_id\": \"987654321988\"}", NULL), 200);
+    assert_true(sandbox_wait_calls(scenario_sandbox(s), SANDBOX_FD_TICKET_GET, 2, 5000));
+    everything_settles_within(s, 10000);
+    calls_are(s, SANDBOX_FC_MESSAGE_POST, 0);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 0);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(private_notes_never_leave, scenario_teardown),
+        cmocka_unit_test_teardown(private_messages_of_agents_in_the_chat_are_not_mirrored, scenario_teardown),
+        cmocka_unit_test_teardown(a_relayed_reply_does_not_come_back_as_a_note, scenario_teardown),
+        cmocka_unit_test_teardown(a_mirrored_message_does_not_go_back_to_the_chat, scenario_teardown),
+        cmocka_unit_test_teardown(what_the_customer_e_mails_is_not_relayed, scenario_teardown),
+        cmocka_unit_test_teardown(agents_speak_as_themselves_where_the_e_mail_matches, scenario_teardown),
+        cmocka_unit_test_teardown(an_unknown_ticket_rebuilds_its_link_from_the_field, scenario_teardown),
+        cmocka_unit_test_teardown(a_hint_of_a_foreign_ticket_changes_nothing, scenario_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
