@@ -141,6 +141,7 @@
     U64(not_before_ms, ANY_U64) /* our wall clock */                                                                   \
     BOOL(claimed)               /* `step` is a write that may have been handed out */                                  \
     U64(claimed_ms, ANY_U64)    /* our wall clock when it was first handed out: looks start there */                   \
+    U64(job_id, ANY_U64)        /* of the claim: a later front knows it in a census or report */                       \
     BOOL(doubt)                 /* look before `step` is done (again) */                                               \
     U64S(members, 256)          /* note: sequences of the further events composed into it */                           \
     U64(deaths, 255)            /* workers that died holding it alone */                                               \

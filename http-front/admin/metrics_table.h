@@ -12,6 +12,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
 // Counters: id (METRIC_id), name, label name or "", label value, help
 #define METRICS_COUNTERS(X)                                                                                            \
     X(HTTP_CONNECTIONS, "deskbell_http_connections_total", "", "", "Connections taken by the webhook listener.")       \
+    X(HTTP_MALFORMED, "deskbell_http_malformed_total", "", "", "Requests that were not HTTP as this server reads it.") \
     X(HTTP_NOT_FOUND, "deskbell_http_not_found_total", "", "", "Requests for a path that is not served.")              \
     X(FRAMES_BAD_REPORT, "deskbell_frames_undecodable_total", "frame", "report",                                       \
       "Frames from workers that did not decode, by kind.")                                                             \
@@ -20,6 +21,8 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
     X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other",                                         \
       "Frames from workers that did not decode, by kind.")                                                             \
     X(FRAMES_STALE, "deskbell_frames_stale_total", "", "", "Frames of a worker generation that is not on the roster.") \
+    X(FRAMES_UNSENT, "deskbell_frames_unsent_total", "", "",                                                           \
+      "Frames to workers that ZeroMQ did not take; found by census.")                                                  \
     X(REPORTS_UNKNOWN, "deskbell_reports_unknown_total", "", "",                                                       \
       "Reports of a job that is not out: late or repeated.")                                                           \
     X(JOBS_LOST, "deskbell_jobs_lost_total", "", "", "Jobs that two censuses in a row did not name.")                  \

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dispatcher: hands waiting work to workers, records what came of it, and knows who holds what. One thread with one
+// CZMQ loop; lanes, gates and links belong to it alone.
+#ifndef HTTP_FRONT_DISPATCH_DISPATCHER_H
+#define HTTP_FRONT_DISPATCH_DISPATCHER_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http-front/ledger/committer.h"
+#include "proto/config.h"
+
+struct dispatcher;
+
+struct dispatcher_options {
+    const struct config *config; // borrowed, like all below
+    struct ledger *ledger;
+    struct committer *committer;
+    struct mailbox *mailbox;
+    int control_fd;           // from the supervisor: roster, REAPED, STOP; end of file: the supervisor is gone
+    int status_fd;            // to the supervisor: a BEAT each second; below 0: none
+    void (*leave)(void *arg); // called in the dispatcher's thread when the supervisor says STOP or is gone
+    void *leave_arg;
+};
+
+/**
+ * Loads what waits from the ledger and binds the reports' socket. NULL with a sentence in `why` when that fails.
+ * Everything claimed is in doubt until a census names it.
+ */
+struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char *why, size_t why_size);
+
+/** The thread's work; returns after dispatcher_drain has been asked for and is done. */
+void dispatcher_run(struct dispatcher *self);
+
+/**
+ * Asks it to hand out nothing more, to wait for the reports of what is out, at most `deadline_ms`, and to return from
+ * dispatcher_run. Any thread; returns at once.
+ */
+void dispatcher_drain(struct dispatcher *self, uint64_t deadline_ms);
+
+/** After dispatcher_run has returned, and before the committer is freed: what it wrote must find its mailbox. */
+void dispatcher_free(struct dispatcher **self);
+#endif

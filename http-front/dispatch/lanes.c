@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// Order and choice inside a conversation's two lanes. Runs in the dispatcher's thread; touches nothing but its
+// arguments.
+#include "http-front/dispatch/lanes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *must(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+struct conversation *lanes_conversation_new(const char *id, const struct lane *record)
+{
+    struct conversation *self = must(calloc(1, sizeof *self));
+    self->id = must(strdup(id));
+    for (int i = 0; i < SIDES; i++) {
+        self->sides[i].conversation = self;
+        self->sides[i].which = (uint8_t)i;
+    }
+    const struct lane blank = {.conversation = id};
+    lanes_set_record(self, record ? record : &blank);
+    return self;
+}
+
+void lanes_conversation_free(struct conversation **self)
+{
+    struct conversation *old = *self;
+    if (!old)
+        return;
+    for (int i = 0; i < SIDES; i++)
+        while (old->sides[i].head) {
+            struct item *item = old->sides[i].head;
+            old->sides[i].head = item->next;
+            lanes_item_free(&item);
+        }
+    free(old->packed);
+    free(old->id);
+    free(old);
+    *self = NULL;
+}
+
+void lanes_set_record(struct conversation *self, const struct lane *record)
+{
+    struct record_buffer bytes;
+    if (!record_encode(RECORD_lane, record, &bytes))
+        abort(); // whoever changes a lane keeps to its bounds
+    free(self->packed);
+    self->packed = bytes.data;
+    self->packed_size = bytes.size;
+    self->ticket_id = record->ticket_id;
+}
+
+struct lane lanes_record(const struct conversation *self, struct arena *arena)
+{
+    struct lane record;
+    if (record_decode(RECORD_lane, self->packed, self->packed_size, &record, arena) != RECORD_OK)
+        abort();
+    return record;
+}
+
+bool lanes_is_idle(const struct conversation *self)
+{
+    for (int i = 0; i < SIDES; i++)
+        if (self->sides[i].head || self->sides[i].state != LANE_IDLE)
+            return false;
+    return true;
+}
+
+struct item *lanes_item_new(uint64_t event_kind, uint64_t seq)
+{
+    struct item *self = must(calloc(1, sizeof *self));
+    self->kind = (uint8_t)event_kind;
+    self->seq = seq;
+    return self;
+}
+
+void lanes_item_free(struct item **self)
+{
+    if (!*self)
+        return;
+    record_buffer_free(&(*self)->found);
+    record_buffer_free(&(*self)->look);
+    free((*self)->members);
+    free(*self);
+    *self = NULL;
+}
+
+void lanes_set_bytes(struct record_buffer *bytes, const uint8_t *data, size_t size)
+{
+    uint8_t *copy = size ? must(malloc(size)) : NULL;
+    if (size)
+        memcpy(copy, data, size);
+    record_buffer_free(bytes);
+    *bytes = (struct record_buffer){copy, size};
+}
+
+void lanes_item_set_members(struct item *self, const uint64_t *members, size_t count)
+{
+    uint64_t *copy = count ? must(malloc(count * sizeof *copy)) : NULL;
+    if (count)
+        memcpy(copy, members, count * sizeof *copy);
+    free(self->members);
+    self->members = copy;
+    self->member_count = count;
+}
+
+static bool goes_before(const struct item *a, const struct item *b)
+{
+    return a->time_ms != b->time_ms ? a->time_ms < b->time_ms : a->seq < b->seq;
+}
+
+void lanes_add(struct side *side, struct item *item)
+{
+    struct item **at = &side->head;
+    while (*at && !goes_before(item, *at))
+        at = &(*at)->next;
+    item->next = *at;
+    *at = item;
+    side->count++;
+}
+
+void lanes_remove(struct side *side, struct item *item)
+{
+    struct item **at = &side->head;
+    while (*at && *at != item)
+        at = &(*at)->next;
+    assert(*at == item);
+    *at = item->next;
+    item->next = NULL;
+    side->count--;
+    if (side->active == item)
+        side->active = NULL;
+}
+
+struct item *lanes_find(const struct side *side, uint64_t seq)
+{
+    struct item *item = side->head;
+    while (item && item->seq != seq)
+        item = item->next;
+    return item;
+}
+
+static const struct side *other_side(const struct side *side)
+{
+    return &side->conversation->sides[side->which == SIDE_DESK ? SIDE_CHAT : SIDE_DESK];
+}
+
+bool lanes_undecided(const struct side *side)
+{
+    // Only one item of a side can be claimed, and that is the active one.
+    const struct item *item = side->active;
+    return item && (item->claimed || item->doubt);
+}
+
+// Rule 4. A mirror must wait while a relay is undecided, whatever step the mirror is at: its event may be that relay's
+// echo. A relay may read at any time, but must not post while a mirror is undecided: what it read may be that mirror's
+// note.
+static bool excluded(const struct side *side, const struct item *item)
+{
+    const struct side *other = other_side(side);
+    if (item->claimed || item->doubt || !lanes_undecided(other))
+        return false;
+    if (item->kind == EVENT_AGENT_MESSAGE)
+        return other->active->kind == EVENT_HINT;
+    return item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && other->active->kind == EVENT_AGENT_MESSAGE;
+}
+
+static bool is_passed_over(const struct item *item)
+{
+    return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE;
+}
+
+static bool joins_note(const struct item *item)
+{
+    return item->kind == EVENT_CUSTOMER_MESSAGE && item->step == STEP_NONE && item->attempts == 0 && item->deaths == 0;
+}
+
+size_t lanes_gather(const struct side *side, const struct item *head, struct item **out, size_t most)
+{
+    size_t count = 0;
+    for (struct item *item = head->next; item && count < most; item = item->next) {
+        if (joins_note(item))
+            out[count++] = item;
+        else if (!is_passed_over(item) && !excluded(side, item))
+            break;
+    }
+    return count;
+}
+
+// Rule 2: when the note that begins with `head` has gathered enough.
+static uint64_t gathered_at(const struct side *side, const struct item *head, const struct lane_rules *rules)
+{
+    struct item *others[64];
+    size_t count = lanes_gather(side, head, others, sizeof others / sizeof *others);
+    if (count == sizeof others / sizeof *others)
+        return 0;
+    uint64_t first = head->arrived_mono_ms;
+    uint64_t last = first;
+    for (size_t i = 0; i < count; i++) {
+        if (others[i]->arrived_mono_ms > last)
+            last = others[i]->arrived_mono_ms;
+        if (others[i]->arrived_mono_ms < first)
+            first = others[i]->arrived_mono_ms;
+    }
+    uint64_t quiet = last + rules->gather_quiet_ms;
+    uint64_t most = first + rules->gather_max_ms;
+    return quiet < most ? quiet : most;
+}
+
+static struct lane_choice ready(struct item *item, enum step step, uint64_t wake)
+{
+    return (struct lane_choice){LANE_READY, item, step, wake};
+}
+
+static void sooner(uint64_t *wake, uint64_t at)
+{
+    if (*wake == 0 || at < *wake)
+        *wake = at;
+}
+
+static struct lane_choice go(const struct side *side, struct item *item, const struct lane_rules *rules, uint64_t now)
+{
+    bool has_ticket = side->conversation->ticket_id != 0;
+    enum step step = item->step != STEP_NONE ? (enum step)item->step : steps_entry(item->kind, has_ticket);
+    const struct step_info *info = steps_info(step);
+    assert(info);
+    if (item->doubt)
+        return ready(item, info->look, 0);
+    if (info->impatient) {
+        uint64_t until = item->arrived_mono_ms + rules->context_wait_ms;
+        return now >= until ? ready(item, info->otherwise, 0) : ready(item, step, until);
+    }
+    return ready(item, step, 0);
+}
+
+struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now)
+{
+    assert(side->state == LANE_IDLE);
+    const struct lane_choice nothing = {LANE_NOTHING, NULL, STEP_NONE, 0};
+    struct item *active = side->active;
+    if (active) {
+        if (active->not_before_mono_ms > now)
+            return (struct lane_choice){LANE_LATER, active, STEP_NONE, active->not_before_mono_ms};
+        return excluded(side, active) ? nothing : go(side, active, rules, now);
+    }
+    bool has_ticket = side->conversation->ticket_id != 0;
+    uint64_t wake = 0;
+    for (struct item *item = side->head; item; item = item->next) {
+        if (item->not_before_mono_ms > now) {
+            sooner(&wake, item->not_before_mono_ms);
+            if (is_passed_over(item))
+                continue;
+            break;
+        }
+        if (steps_entry(item->kind, has_ticket) == STEP_NONE) {
+            uint64_t until = item->arrived_mono_ms + rules->ticket_wait_ms;
+            if (now >= until)
+                return (struct lane_choice){LANE_EXPIRED, item, STEP_NONE, 0};
+            sooner(&wake, until);
+            continue;
+        }
+        if (excluded(side, item))
+            continue;
+        if (has_ticket && joins_note(item)) {
+            uint64_t at = gathered_at(side, item, rules);
+            if (now < at) {
+                sooner(&wake, at);
+                break;
+            }
+        }
+        return go(side, item, rules, now);
+    }
+    return wake ? (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake} : nothing;
+}

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a report does to its item. Dispatcher's thread. Report, ids, follow-ups and the next step (or the end) are one
+// batch; the worker's ack and the item's next move come after it is on disk.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "http-front/dispatch/state.h"
+#include "proto/clock.h"
+#include "proto/log.h"
+
+enum { SUSPECT_DEATHS = 3, CONTEXT_ATTEMPTS = 3, HTTP_TOO_MANY = 429, RETRY_LEAST_MS = 20 };
+
+static const char ticket_lane_prefix[] = "ticket:";
+
+static bool is_ticket_lane(const struct conversation *conversation)
+{
+    return strncmp(conversation->id, ticket_lane_prefix, sizeof ticket_lane_prefix - 1) == 0;
+}
+
+static void ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id)
+{
+    struct link *link = links_find(self->links, slot, generation);
+    if (link)
+        links_send_ack(self->links, link, job_id);
+}
+
+// Exponential backoff with full jitter: anywhere between nothing and the cap, which doubles from first to max.
+static uint64_t backoff_ms(const struct dispatcher *self, uint32_t attempts)
+{
+    uint64_t cap = self->retry_first_ms;
+    for (uint32_t i = 1; i < attempts && cap < self->retry_max_ms; i++)
+        cap *= 2;
+    if (cap > self->retry_max_ms)
+        cap = self->retry_max_ms;
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (uint64_t)clock_mono_us();
+    return RETRY_LEAST_MS + random % (cap ? cap : 1);
+}
+
+static void tell_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation,
+                         const char *what, uint64_t ticket_id, const char *id, uint64_t took_ms)
+{
+    struct history history = {conversation, (uint64_t)clock_wall_ms(), what, ticket_id, id, took_ms};
+    ledger_put_history(batch, ledger_next(self->options.ledger), &history);
+}
+
+static void add_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
+                         const struct followup *followup)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    struct item *item = lanes_item_new(followup->kind, ledger_next(self->options.ledger));
+    item->time_ms = now;
+    item->accepted_ms = now;
+    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
+    item->stored = true;
+    struct event event = {.kind = followup->kind,
+                          .key = "",
+                          .conversation = conversation->id,
+                          .conversation_twin = "",
+                          .channel = "",
+                          .user = "",
+                          .actor = "",
+                          .message = "",
+                          .time_ms = now,
+                          .accepted_ms = now,
+                          .round = followup->round,
+                          .reason = followup->reason};
+    record_pending(batch, item, &event);
+    schedule_add(self, conversation, item);
+}
+
+// Deletes the item's records, its members' too. A hint's row goes only if its counter stands still (record_submit).
+static void delete_item(struct ledger_batch *batch, const struct item *item)
+{
+    if (item->stored)
+        ledger_delete_pending(batch, item->seq);
+    for (size_t i = 0; i < item->member_count; i++)
+        ledger_delete_pending(batch, item->members[i]);
+}
+
+// Writes a dead letter under the number `grave` for the event of `seq`, with the progress of `item`.
+static void bury(struct dispatcher *self, struct ledger_batch *batch, const struct side *side, const struct item *item,
+                 uint64_t seq, uint64_t grave, const char *cause)
+{
+    struct arena *arena = arena_new();
+    struct item one = *item;
+    one.seq = seq;
+    struct event event;
+    if (record_event(self, side, &one, &event, arena)) {
+        struct dead dead = {.cause = cause, .time_ms = (uint64_t)clock_wall_ms()};
+        dead.pending = (struct pending){.seq = grave,
+                                        .event = event,
+                                        .step = item->step,
+                                        .found = {item->found.data, item->found.size},
+                                        .attempts = item->attempts,
+                                        .claimed = item->claimed,
+                                        .claimed_ms = item->claimed_ms,
+                                        .doubt = item->doubt,
+                                        .deaths = item->deaths,
+                                        .hint_count = item->hint_listed};
+        ledger_put_dead(batch, grave, &dead);
+        self->dead++;
+        metrics_count(METRIC_DEAD_LETTERS);
+    }
+    arena_free(&arena);
+}
+
+// Puts an item (each message of a note by itself) among the dead letters. The agent is told where a reply is concerned.
+static void give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
+                    bool entry_named)
+{
+    struct item *item = out->item;
+    struct conversation *conversation = out->side->conversation;
+    log_error("dead_letter", "conversation=%s step=%s cause=%s", conversation->id, steps_name(out->step), cause);
+    // A hint may be given up on more than once: each time is a letter of its own.
+    uint64_t grave = item->kind == EVENT_HINT ? ledger_next(self->options.ledger) : item->seq;
+    bury(self, batch, out->side, item, item->seq, grave, cause);
+    for (size_t i = 0; i < item->member_count; i++)
+        bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
+    tell_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
+    if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
+        steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {
+        struct followup notice = {.kind = EVENT_NOTICE, .reason = cause};
+        add_followup(self, conversation, batch, &notice);
+    }
+    // A refused reply does not take the replies behind it along: it counts as delivered, so the list read passes it.
+    out->after = item->kind == EVENT_HINT && entry_named ? AFTER_AGAIN : AFTER_FINISH;
+}
+
+static bool too_old(const struct dispatcher *self, const struct item *item, uint64_t now_mono)
+{
+    // Our own monotonic clock decides, so a jump of the wall clock expires nothing; a restart begins the count anew.
+    return now_mono - item->arrived_mono_ms > self->retry_give_up_ms;
+}
+
+static void doubt(struct item *item, uint64_t since_mono)
+{
+    if (!item->doubt)
+        metrics_count(METRIC_DOUBTS);
+    item->doubt = true;
+    item->unsent = false;
+    item->doubt_since_mono_ms = since_mono;
+    lanes_set_bytes(&item->look, NULL, 0);
+}
+
+// The item stays where it is and tries again later: nothing new for the disk.
+static void again(struct dispatcher *self, struct out *out)
+{
+    struct side *side = out->side;
+    side->state = LANE_IDLE;
+    side->out = NULL;
+    jobs_remove(self->jobs, &out);
+    schedule_conversation(self, side->conversation);
+}
+
+static enum metric finished_as(const struct item *item)
+{
+    switch (item->kind) {
+    case EVENT_CUSTOMER_MESSAGE:
+        return item->step == STEP_CREATE_TICKET ? METRIC_EVENTS_DONE_TICKET : METRIC_EVENTS_DONE_NOTE;
+    case EVENT_AGENT_MESSAGE:
+        return METRIC_EVENTS_DONE_MIRROR;
+    case EVENT_HINT:
+        return METRIC_EVENTS_DONE_RELAY;
+    case EVENT_CONTEXT:
+        return METRIC_EVENTS_DONE_CONTEXT;
+    default:
+        return METRIC_EVENTS_DONE_NOTICE;
+    }
+}
+
+static void submit(struct dispatcher *self, struct out *out, struct ledger_batch *batch)
+{
+    struct item *item = out->item;
+    struct token token = {.kind = TOKEN_OUTCOME, .out = out};
+    bool hint_over = item->kind == EVENT_HINT && out->after == AFTER_FINISH;
+    out->side->state = LANE_WRITING;
+    record_submit(self, batch, &token, hint_over ? item->ticket_id : 0, item->hint_listed);
+}
+
+// A ticket nobody knew was read: its conversation field is the link.
+static void link_ticket(struct dispatcher *self, struct out *out, const struct report *report,
+                        struct ledger_batch *batch)
+{
+    struct item *item = out->item;
+    out->after = AFTER_FINISH;
+    if (!*report->link_conversation) {
+        metrics_count(METRIC_HINTS_UNLINKED);
+        log_info("hint_unlinked", "ticket=%" PRIu64, item->ticket_id);
+        return;
+    }
+    struct conversation *conversation = schedule_open(self, report->link_conversation);
+    if (!conversation) {
+        out->after = AFTER_AGAIN;
+        return;
+    }
+    struct report link = {.ticket_id = item->ticket_id,
+                          .requester_id = report->requester_id,
+                          .rebuilt_ms = report->rebuilt_ms,
+                          .user = ""};
+    if (conversation->ticket_id && conversation->ticket_id != item->ticket_id) {
+        log_warn("second_ticket", "conversation=%s ticket=%" PRIu64 " other_ticket=%" PRIu64, conversation->id,
+                 conversation->ticket_id, item->ticket_id);
+        schedule_conversation(self, conversation);
+    } else if (!conversation->ticket_id) {
+        record_merge(self, conversation, &link, batch);
+        tell_history(self, batch, conversation->id, "link rebuilt from the ticket", item->ticket_id, "",
+                     report->took_ms);
+        // The hint goes on in the conversation's own lane; its row stays until that is done.
+        struct item *hint = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
+        hint->ticket_id = item->ticket_id;
+        hint->hint_count = item->hint_count;
+        hint->time_ms = item->time_ms;
+        hint->accepted_ms = item->accepted_ms;
+        hint->arrived_mono_ms = item->arrived_mono_ms;
+        schedule_add(self, conversation, hint);
+        item->ticket_id = 0; // this lane's item leaves without the row
+    } else {
+        // Its ticket was recorded meanwhile: from the row, in the conversation's own lane.
+        schedule_hint(self, item->ticket_id, item->hint_count);
+        item->ticket_id = 0;
+    }
+}
+
+// DONE: the step (or the write its look found) has happened. False when there is nothing for the disk.
+static bool done(struct dispatcher *self, struct out *out, const struct report *report, struct ledger_batch *batch,
+                 bool merged)
+{
+    struct item *item = out->item;
+    if (out->step == STEP_READ_TICKET) {
+        link_ticket(self, out, report, batch);
+        delete_item(batch, item);
+        return true;
+    }
+    if (report->next_step == out->step && steps_looked_for(out->step) != STEP_NONE) {
+        lanes_set_bytes(&item->look, report->found.data, report->found.size); // the look's next page
+        out->after = AFTER_STAY;
+        return merged;
+    }
+    if (report->next_step != STEP_NONE && !steps_info(report->next_step)) {
+        give_up(self, out, batch, "A worker named a next step that does not exist.", false);
+        delete_item(batch, item);
+        return true;
+    }
+    bool wrote = item->claimed;
+    item->attempts = 0;
+    item->not_before_mono_ms = 0;
+    lanes_set_bytes(&item->look, NULL, 0);
+    for (size_t i = 0; i < report->followups.count; i++)
+        add_followup(self, out->side->conversation, batch, &report->followups.items[i]);
+    if (report->worth_cents)
+        item->worth_cents = report->worth_cents;
+    if (report->next_step == STEP_NONE) {
+        out->after = AFTER_FINISH;
+        delete_item(batch, item);
+        return true;
+    }
+    enum step looked_for = steps_looked_for(report->next_step);
+    lanes_set_bytes(&item->found, report->found.data, report->found.size);
+    out->after = AFTER_STEP;
+    out->in_doubt = looked_for != STEP_NONE;
+    item->step = (uint8_t)(looked_for != STEP_NONE ? looked_for : report->next_step);
+    if (!wrote && !merged && !report->followups.count)
+        return false; // reads change nothing: after a crash they run again
+    // The record on disk leaves the write behind, or it would be looked for again.
+    struct arena *arena = arena_new();
+    struct event event;
+    if (record_event(self, out->side, item, &event, arena)) {
+        struct item stored = *item;
+        stored.claimed = stored.doubt = out->in_doubt;
+        stored.claimed_ms = out->in_doubt ? (uint64_t)clock_wall_ms() : 0;
+        stored.job_id = 0;
+        record_pending(batch, &stored, &event);
+        item->stored = true;
+    }
+    arena_free(&arena);
+    return true;
+}
+
+static void step_over(struct dispatcher *self, struct out *out)
+{
+    struct item *item = out->item;
+    item->claimed = item->unsent = item->doubt = false;
+    item->claimed_ms = item->job_id = 0;
+    if (out->in_doubt) {
+        item->claimed = true;
+        item->claimed_ms = (uint64_t)clock_wall_ms();
+        doubt(item, (uint64_t)clock_mono_ms());
+    }
+    again(self, out);
+}
+
+static void not_found(struct dispatcher *self, struct out *out)
+{
+    struct item *item = out->item;
+    lanes_set_bytes(&item->look, NULL, 0);
+    if (out->settled_look) {
+        log_info("write_settled", "conversation=%s step=%s found=no", out->side->conversation->id,
+                 steps_name(item->step));
+        item->doubt = item->claimed = false;
+        item->not_before_mono_ms = 0;
+    } else {
+        item->not_before_mono_ms = item->doubt_since_mono_ms + self->rules.settle_ms;
+    }
+    again(self, out);
+}
+
+static void retry(struct dispatcher *self, struct out *out, const struct report *report)
+{
+    struct item *item = out->item;
+    uint64_t now = (uint64_t)clock_mono_ms();
+    bool is_write = steps_info(out->step)->kind == STEP_WRITE;
+    if (is_write && report->outcome == OUTCOME_DOUBT) {
+        doubt(item, now); // the first look is at once; its gate and the settling time pace the rest
+        item->not_before_mono_ms = 0;
+        again(self, out);
+        return;
+    }
+    if (is_write)
+        item->claimed = false; // it did not happen; the disk says "may have", which costs one look after a crash
+    lanes_set_bytes(&item->look, NULL, 0);
+    if (report->http_status == HTTP_TOO_MANY) {
+        item->not_before_mono_ms = 0; // the gate holds everyone
+    } else {
+        item->attempts++;
+        item->not_before_mono_ms = now + backoff_ms(self, item->attempts);
+    }
+    if (item->kind == EVENT_CONTEXT) {
+        out->side->active = NULL; // never holds up messages
+        item->step = STEP_NONE;
+        lanes_set_bytes(&item->found, NULL, 0);
+    }
+    again(self, out);
+}
+
+static bool gives_up(const struct dispatcher *self, const struct out *out, const struct report *report)
+{
+    if (report->outcome == OUTCOME_REFUSED)
+        return true;
+    if (report->outcome != OUTCOME_RETRY)
+        return false;
+    return too_old(self, out->item, (uint64_t)clock_mono_ms()) ||
+           (out->item->kind == EVENT_CONTEXT && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
+}
+
+static void apply(struct dispatcher *self, struct out *out, const struct report *report)
+{
+    struct conversation *conversation = out->side->conversation;
+    struct item *item = out->item;
+    struct ledger_batch *batch = ledger_batch_new();
+    bool merged = !is_ticket_lane(conversation) && record_merge(self, conversation, report, batch);
+    bool for_disk = merged;
+    if (*report->what)
+        tell_history(self, batch, conversation->id, report->what, conversation->ticket_id,
+                     report->chat_written.count   ? report->chat_written.items[0].id
+                     : report->desk_written.count ? report->desk_written.items[0].id
+                                                  : "",
+                     report->took_ms);
+    if (gives_up(self, out, report)) {
+        const char *cause = *report->cause ? report->cause : "The upstream refused it without saying why.";
+        if (item->kind == EVENT_CONTEXT) {
+            log_info("context_given_up", "conversation=%s cause=%s", conversation->id, cause);
+            out->after = AFTER_FINISH; // the ticket stands; only its context is not complete
+        } else {
+            give_up(self, out, batch, cause, report->delivered.count > 0);
+        }
+        delete_item(batch, item);
+        submit(self, out, batch);
+        return;
+    }
+    if (report->outcome == OUTCOME_DONE) {
+        for_disk = done(self, out, report, batch, merged);
+        if (for_disk) {
+            submit(self, out, batch);
+            return;
+        }
+    } else if (merged) {
+        // Words of a failed step still count; the item's own fate follows below.
+        struct token late = {.kind = TOKEN_LATE, .slot = 0};
+        record_submit(self, batch, &late, 0, 0);
+        batch = NULL;
+    }
+    ledger_batch_free(&batch);
+    ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
+    if (report->outcome == OUTCOME_DONE) {
+        if (out->after == AFTER_STEP)
+            step_over(self, out);
+        else
+            again(self, out);
+    } else if (report->outcome == OUTCOME_NOT_FOUND && steps_looked_for(out->step) != STEP_NONE) {
+        not_found(self, out);
+    } else {
+        retry(self, out, report);
+    }
+}
+
+// Its item's record is being written: the report is looked at again when that is done.
+static void defer(struct dispatcher *self, const struct report *report)
+{
+    struct record_buffer *bytes = calloc(1, sizeof *bytes);
+    if (!bytes || !record_encode(RECORD_report, report, bytes))
+        abort(); // it has just been decoded
+    zlistx_add_end(self->deferred, bytes);
+}
+
+void outcome_deferred(struct dispatcher *self)
+{
+    for (size_t i = zlistx_size(self->deferred); i > 0; i--) {
+        struct record_buffer *bytes = zlistx_detach(self->deferred, NULL);
+        struct arena *arena = arena_new();
+        struct report report;
+        if (record_decode(RECORD_report, bytes->data, bytes->size, &report, arena) != RECORD_OK)
+            abort();
+        record_buffer_free(bytes);
+        free(bytes);
+        outcome_report(self, &report);
+        arena_free(&arena);
+    }
+}
+
+// The claimed item that a late report belongs to: its job was given up (its worker died) before the report was read.
+static struct item *claimed_item(struct conversation *conversation, uint64_t job_id, struct side **side)
+{
+    for (int i = 0; i < SIDES; i++) {
+        struct item *item = conversation->sides[i].active;
+        if (item && item->claimed && item->job_id == job_id) {
+            *side = &conversation->sides[i];
+            return item;
+        }
+    }
+    return NULL;
+}
+
+// A report of a job that is not out. If its item still stands there in doubt, the report settles it; a look that is on
+// its way for it is called off. Otherwise only what it wrote is kept.
+static void apply_late(struct dispatcher *self, const struct report *report)
+{
+    metrics_count(METRIC_REPORTS_UNKNOWN);
+    struct token token = {.kind = TOKEN_LATE,
+                          .slot = (uint32_t)report->slot,
+                          .generation = report->worker_generation,
+                          .job_id = report->job_id};
+    struct ledger_batch *batch = ledger_batch_new();
+    struct conversation *conversation = NULL;
+    if (*report->conversation && strncmp(report->conversation, ticket_lane_prefix, sizeof ticket_lane_prefix - 1) != 0)
+        conversation = schedule_open(self, report->conversation);
+    struct side *side = NULL;
+    struct item *item = conversation ? claimed_item(conversation, report->job_id, &side) : NULL;
+    if (item && item->step == report->step && side->state != LANE_CLAIMING) {
+        ledger_batch_free(&batch);
+        if (side->state == LANE_WRITING) {
+            defer(self, report);
+            return;
+        }
+        if (side->out) {
+            gates_return(self->gates, &side->out->pass, true, (uint64_t)clock_mono_ms());
+            jobs_remove(self->jobs, &side->out);
+        }
+        struct out *out = jobs_add(self->jobs, report->job_id, side, item, NULL);
+        out->step = item->step;
+        side->out = out;
+        side->state = LANE_OUT;
+        jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
+        apply(self, out, report);
+        return;
+    }
+    if (conversation && record_merge(self, conversation, report, batch)) {
+        record_submit(self, batch, &token, 0, 0);
+    } else {
+        ledger_batch_free(&batch);
+        ack(self, token.slot, token.generation, token.job_id);
+    }
+    if (conversation)
+        schedule_conversation(self, conversation);
+}
+
+void outcome_report(struct dispatcher *self, const struct report *report)
+{
+    struct out *out = jobs_find(self->jobs, report->job_id);
+    metrics_count_report(report->step, report->outcome);
+    if (!out) {
+        apply_late(self, report);
+        return;
+    }
+    if (out->side->state != LANE_OUT)
+        return; // sent again while its first copy is being written: that one's ack counts
+    if (!out->step)
+        out->step = out->item->step; // an earlier front's job
+    if (out->step != report->step || !steps_info(report->step)) {
+        log_error("report_of_other_step", "job=%" PRIu64 " step=%s reported=%s", report->job_id, steps_name(out->step),
+                  steps_name(report->step));
+        outcome_lost(self, out, false);
+        return;
+    }
+    gates_done(self->gates, &out->pass, report, (uint64_t)clock_mono_ms());
+    // For the ack after the write.
+    if (!out->link)
+        jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
+    apply(self, out, report);
+}
+
+static void measure(const struct out *out)
+{
+    const struct item *item = out->item;
+    uint64_t took = (uint64_t)clock_mono_ms() - item->arrived_mono_ms;
+    metrics_count(finished_as(item));
+    if (item->kind == EVENT_CUSTOMER_MESSAGE || item->kind == EVENT_AGENT_MESSAGE)
+        metrics_observe(HISTOGRAM_TO_DESK, took);
+    if (item->kind == EVENT_CUSTOMER_MESSAGE && item->step == STEP_CREATE_TICKET)
+        metrics_observe(HISTOGRAM_OPEN_TICKET, took);
+}
+
+void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, uint64_t hint_now)
+{
+    struct side *side = out->side;
+    struct item *item = out->item;
+    struct conversation *conversation = side->conversation;
+    if (out->link)
+        links_send_ack(self->links, out->link, out->job_id);
+    if (out->after == AFTER_STEP) {
+        if (item->kind == EVENT_HINT && out->step == STEP_POST_MESSAGE)
+            metrics_observe(HISTOGRAM_TO_CHAT, (uint64_t)clock_mono_ms() - item->arrived_mono_ms);
+        step_over(self, out);
+        return;
+    }
+    if (out->after == AFTER_STAY) {
+        again(self, out);
+        return;
+    }
+    if (out->after == AFTER_FINISH)
+        measure(out);
+    if (out->after == AFTER_FINISH && !hint_left) {
+        side->state = LANE_IDLE;
+        side->out = NULL;
+        jobs_remove(self->jobs, &out);
+        schedule_drop(self, side, item);
+        schedule_conversation(self, conversation);
+        return;
+    }
+    // The ticket changed while it was worked on: once more from the list.
+    if (hint_left && hint_now > item->hint_count)
+        item->hint_count = hint_now;
+    item->stored = false;
+    item->step = STEP_NONE;
+    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    item->attempts = 0;
+    item->not_before_mono_ms = 0;
+    lanes_set_bytes(&item->found, NULL, 0);
+    side->active = NULL;
+    step_over(self, out);
+}
+
+void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
+{
+    struct item *item = out->item;
+    const struct step_info *info = steps_info(out->step ? out->step : item->step);
+    uint64_t now = (uint64_t)clock_mono_ms();
+    gates_return(self->gates, &out->pass, true, now);
+    if (info->kind == STEP_WRITE && !item->unsent)
+        doubt(item, now);
+    else
+        lanes_set_bytes(&item->look, NULL, 0);
+    item->not_before_mono_ms = 0;
+    if (!worker_died) {
+        again(self, out);
+        return;
+    }
+    if (item->deaths < UINT8_MAX)
+        item->deaths++;
+    struct ledger_batch *batch = ledger_batch_new();
+    if (out->alone && item->deaths > SUSPECT_DEATHS) {
+        give_up(self, out, batch, "The worker that handled it died three times while it handled nothing else.", false);
+        delete_item(batch, item);
+    } else {
+        // The count must outlive this front, or a job that kills everything would never stop.
+        struct arena *arena = arena_new();
+        struct event event;
+        out->after = AFTER_STAY;
+        if (record_event(self, out->side, item, &event, arena)) {
+            item->stored = true;
+            record_pending(batch, item, &event);
+        }
+        arena_free(&arena);
+    }
+    jobs_move(out, NULL);
+    submit(self, out, batch);
+}

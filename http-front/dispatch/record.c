@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// From reports to ledger records. Dispatcher's thread. Lane records change here and nowhere else: in memory first, then
+// in the batch that the committer writes.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-front/dispatch/state.h"
+#include "proto/clock.h"
+#include "proto/log.h"
+
+// Above the mark nothing is forgotten; below it, what the list read's overlap can still reach, with room to spare.
+enum { KEEP_BELOW_MARK_MS = 30 * 60 * 1000, KEEP_CHAT_WRITTEN = 256, KEEP_DESK = 4000 };
+
+// A list of ids with those of `more` added (each once) and those before `floor_ms` or beyond `most` left out, oldest
+// first out.
+static size_t merge_written(struct written **items, size_t count, const struct written *more, size_t more_count,
+                            uint64_t floor_ms, size_t most, struct arena *arena)
+{
+    struct written *merged = arena_alloc(arena, (count + more_count + 1) * sizeof *merged);
+    size_t length = 0;
+    for (size_t i = 0; i < count + more_count; i++) {
+        const struct written *next = i < count ? &(*items)[i] : &more[i - count];
+        bool known = false;
+        for (size_t j = 0; j < length && !known; j++)
+            known = strcmp(merged[j].id, next->id) == 0;
+        if (!known && (next->time_ms >= floor_ms || i >= count))
+            merged[length++] = *next;
+    }
+    size_t skip = length > most ? length - most : 0;
+    *items = merged + skip;
+    return length - skip;
+}
+
+bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
+                  struct ledger_batch *batch)
+{
+    (void)self;
+    bool changed = report->ticket_id || report->requester_id || *report->user || report->context_known ||
+                   report->desk_written.count || report->chat_written.count || report->delivered.count ||
+                   report->mark_ms || report->rebuilt_ms;
+    if (!changed)
+        return false;
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(conversation, arena);
+    uint64_t now = (uint64_t)clock_wall_ms();
+    if (report->ticket_id && report->ticket_id != lane.ticket_id) {
+        if (lane.ticket_id)
+            log_info("ticket_replaced", "conversation=%s old_ticket=%" PRIu64 " ticket=%" PRIu64, conversation->id,
+                     lane.ticket_id, report->ticket_id);
+        lane.ticket_id = report->ticket_id;
+        lane.opened_ms = now;
+        struct ticket ticket = {conversation->id, now};
+        ledger_put_ticket(batch, lane.ticket_id, &ticket);
+    }
+    if (report->requester_id)
+        lane.requester_id = report->requester_id;
+    if (*report->user)
+        lane.user = report->user;
+    if (report->context_known)
+        lane.context = report->context;
+    if (report->mark_ms > lane.mark_ms)
+        lane.mark_ms = report->mark_ms;
+    if (report->rebuilt_ms > lane.rebuilt_ms)
+        lane.rebuilt_ms = report->rebuilt_ms;
+    uint64_t floor = lane.mark_ms > KEEP_BELOW_MARK_MS ? lane.mark_ms - KEEP_BELOW_MARK_MS : 0;
+    lane.delivered.count = merge_written(&lane.delivered.items, lane.delivered.count, report->delivered.items,
+                                         report->delivered.count, floor, KEEP_DESK, arena);
+    lane.desk_written.count =
+        merge_written(&lane.desk_written.items, lane.desk_written.count, report->desk_written.items,
+                      report->desk_written.count, floor, KEEP_DESK, arena);
+    lane.chat_written.count =
+        merge_written(&lane.chat_written.items, lane.chat_written.count, report->chat_written.items,
+                      report->chat_written.count, 0, KEEP_CHAT_WRITTEN, arena);
+    lane.updated_ms = now;
+    // The echo of what we posted carries the message's id: its key is taken before the webhook can matter.
+    for (size_t i = 0; i < report->chat_written.count; i++)
+        ledger_put_seen(batch, arena_printf(arena, "freshchat:message:%s", report->chat_written.items[i].id), SEEN_OURS,
+                        now);
+    lanes_set_record(conversation, &lane);
+    ledger_put_lane(batch, &lane);
+    arena_free(&arena);
+    return true;
+}
+
+void record_submit(struct dispatcher *self, struct ledger_batch *batch, const struct token *token, uint64_t hint_ticket,
+                   uint64_t hint_count)
+{
+    struct token *kept = malloc(sizeof *kept);
+    struct commit *commit = calloc(1, sizeof *commit);
+    if (!kept || !commit)
+        abort();
+    *kept = *token;
+    *commit = (struct commit){.batch = batch, .hint_ticket = hint_ticket, .hint_count = hint_count, .token = kept};
+    self->writing++;
+    committer_submit(self->options.committer, commit);
+}
+
+// A monotonic time as wall clock, for the record; 0 when it has passed.
+static uint64_t wall_of(uint64_t mono_ms)
+{
+    uint64_t now = (uint64_t)clock_mono_ms();
+    return mono_ms > now ? (uint64_t)clock_wall_ms() + (mono_ms - now) : 0;
+}
+
+void record_pending(struct ledger_batch *batch, const struct item *item, const struct event *event)
+{
+    struct pending pending = {
+        .seq = item->seq,
+        .event = *event,
+        .step = item->step,
+        .found = {item->found.data, item->found.size},
+        .attempts = item->attempts,
+        .not_before_ms = wall_of(item->not_before_mono_ms),
+        .claimed = item->claimed,
+        .claimed_ms = item->claimed_ms,
+        .job_id = item->job_id,
+        .doubt = item->doubt,
+        .members = {item->members, item->member_count},
+        .deaths = item->deaths,
+        .hint_count = item->hint_listed,
+    };
+    ledger_put_pending(batch, &pending);
+}
+
+bool record_event(struct dispatcher *self, const struct side *side, const struct item *item, struct event *event,
+                  struct arena *arena)
+{
+    if (!item->stored) {
+        *event =
+            (struct event){.kind = item->kind,
+                           .key = "",
+                           .conversation = arena_copy(arena, side->conversation->id, strlen(side->conversation->id)),
+                           .conversation_twin = "",
+                           .channel = "",
+                           .user = "",
+                           .actor = "",
+                           .message = "",
+                           .ticket_id = item->ticket_id,
+                           .time_ms = item->time_ms,
+                           .accepted_ms = item->accepted_ms,
+                           .reason = ""};
+        return true;
+    }
+    struct pending pending;
+    enum ledger_result result = ledger_pending(self->options.ledger, item->seq, &pending, arena);
+    if (result != LEDGER_OK) {
+        log_error("event_unreadable", "sequence=%" PRIu64 " conversation=%s problem=%s", item->seq,
+                  side->conversation->id, result == LEDGER_ABSENT ? "absent" : "ledger");
+        return false;
+    }
+    *event = pending.event;
+    return true;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which side of which conversation goes next. Dispatcher's thread. A side is looked at when something about it changed,
+// waits in a ready heap until its gate and a worker allow its step, or in the timer heap until its time comes.
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-front/dispatch/state.h"
+#include "proto/clock.h"
+#include "proto/log.h"
+
+// A rank is worth more than any age; within a rank a euro of cart is worth a second of waiting.
+#define RANK_SPAN (UINT64_C(1) << 60)
+enum { MS_PER_CENT = 10, MAX_WORTH_CENTS = 100000000 };
+
+static void unqueue(struct dispatcher *self, struct side *side)
+{
+    if (!side->queued)
+        return;
+    heap_remove(self->ready[side->queue / LIMIT_CLASSES][side->queue % LIMIT_CLASSES], &side->ready);
+    side->queued = false;
+}
+
+static void untime(struct dispatcher *self, struct side *side)
+{
+    if (!side->timed)
+        return;
+    heap_remove(self->timers, &side->timer);
+    side->timed = false;
+}
+
+static void wake_at(struct dispatcher *self, struct side *side, uint64_t mono_ms)
+{
+    untime(self, side);
+    if (mono_ms == 0)
+        return;
+    side->wake_mono_ms = mono_ms;
+    heap_put(self->timers, &side->timer);
+    side->timed = true;
+}
+
+static uint64_t score_of(const struct item *item, const struct step_info *info)
+{
+    uint64_t worth = item->worth_cents < MAX_WORTH_CENTS ? item->worth_cents : MAX_WORTH_CENTS;
+    uint64_t bonus = worth * MS_PER_CENT;
+    uint64_t age = item->accepted_ms > bonus ? item->accepted_ms - bonus : 0;
+    return (uint64_t)info->rank * RANK_SPAN + age % RANK_SPAN;
+}
+
+void schedule_consider(struct dispatcher *self, struct side *side)
+{
+    unqueue(self, side);
+    if (side->state != LANE_IDLE) {
+        untime(self, side);
+        return;
+    }
+    struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
+    wake_at(self, side, choice.verdict == LANE_READY || choice.verdict == LANE_LATER ? choice.wake_mono_ms : 0);
+    if (choice.verdict == LANE_EXPIRED) {
+        log_info("no_ticket", "conversation=%s sequence=%" PRIu64, side->conversation->id, choice.item->seq);
+        handout_finish(self, side, choice.item, METRIC_EVENTS_DONE_NO_TICKET);
+    } else if (choice.verdict == LANE_READY) {
+        const struct step_info *info = steps_info(choice.step);
+        side->score = score_of(choice.item, info);
+        side->queue = (uint8_t)(info->upstream * LIMIT_CLASSES + info->limit);
+        heap_put(self->ready[info->upstream][info->limit], &side->ready);
+        side->queued = true;
+    }
+}
+
+void schedule_conversation(struct dispatcher *self, struct conversation *conversation)
+{
+    for (int i = 0; i < SIDES; i++)
+        schedule_consider(self, &conversation->sides[i]);
+    if (!lanes_is_idle(conversation))
+        return;
+    for (int i = 0; i < SIDES; i++) {
+        void *handle = zlistx_find(self->suspects, &conversation->sides[i]);
+        if (handle)
+            zlistx_delete(self->suspects, handle);
+    }
+    zhashx_delete(self->conversations, conversation->id);
+    lanes_conversation_free(&conversation);
+}
+
+struct conversation *schedule_open(struct dispatcher *self, const char *id)
+{
+    struct conversation *conversation = zhashx_lookup(self->conversations, id);
+    if (conversation)
+        return conversation;
+    struct arena *arena = arena_new();
+    struct lane record;
+    enum ledger_result result = ledger_lane(self->options.ledger, id, &record, arena);
+    if (result != LEDGER_ERROR) {
+        conversation = lanes_conversation_new(id, result == LEDGER_OK ? &record : NULL);
+        zhashx_insert(self->conversations, conversation->id, conversation);
+    }
+    arena_free(&arena);
+    return conversation;
+}
+
+void schedule_add(struct dispatcher *self, struct conversation *conversation, struct item *item)
+{
+    struct side *side = &conversation->sides[steps_side(item->kind)];
+    lanes_add(side, item);
+    self->waiting[side->which]++;
+    schedule_consider(self, side);
+}
+
+void schedule_drop(struct dispatcher *self, struct side *side, struct item *item)
+{
+    lanes_remove(side, item);
+    lanes_item_free(&item);
+    self->waiting[side->which]--;
+}
+
+void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count)
+{
+    struct arena *arena = arena_new();
+    struct ticket ticket;
+    struct conversation *conversation = NULL;
+    if (ledger_ticket(self->options.ledger, ticket_id, &ticket, arena) == LEDGER_OK) {
+        conversation = schedule_open(self, ticket.conversation);
+        if (conversation && conversation->ticket_id != ticket_id) {
+            // Replaced since: its field is read, to tell which conversation it is said to belong to now.
+            schedule_conversation(self, conversation);
+            conversation = NULL;
+        }
+    }
+    if (!conversation)
+        conversation = schedule_open(self, arena_printf(arena, "ticket:%" PRIu64, ticket_id));
+    arena_free(&arena);
+    if (!conversation)
+        return; // logged; the row stays and is found at the next start
+    for (struct item *item = conversation->sides[SIDE_CHAT].head; item; item = item->next)
+        if (item->ticket_id == ticket_id) {
+            item->hint_count = count; // whoever works on it will see that it moved
+            return;
+        }
+    struct item *item = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
+    item->ticket_id = ticket_id;
+    item->hint_count = count;
+    item->accepted_ms = item->time_ms = (uint64_t)clock_wall_ms();
+    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    schedule_add(self, conversation, item);
+}
+
+// The best side that this upstream's gates let go now, or NULL; then *wake says when to ask again.
+static struct side *best_of(struct dispatcher *self, int upstream, uint64_t now, uint64_t *wake)
+{
+    struct side *best = NULL;
+    for (int class = 0; class < LIMIT_CLASSES; class ++) {
+        struct heap_node *top = heap_top(self->ready[upstream][class]);
+        if (!top)
+            continue;
+        if (!gates_may(self->gates, (enum upstream)upstream, (enum limit_class) class, now)) {
+            uint64_t at = gates_next_ms(self->gates, (enum upstream)upstream, (enum limit_class) class, now);
+            if (at != UINT64_MAX && (!*wake || at < *wake))
+                *wake = at;
+            continue;
+        }
+        struct side *side = heap_element(top, struct side, ready);
+        if (!best || side->score < best->score)
+            best = side;
+    }
+    return best;
+}
+
+static void begin(struct dispatcher *self, struct side *side)
+{
+    unqueue(self, side);
+    untime(self, side);
+    struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
+    if (choice.verdict != LANE_READY) {
+        schedule_consider(self, side);
+        return;
+    }
+    const struct step_info *info = steps_info(choice.step);
+    if (side->queue != info->upstream * LIMIT_CLASSES + info->limit) {
+        schedule_consider(self, side); // its step changed while it waited: another gate
+        return;
+    }
+    switch (handout_begin(self, side, &choice)) {
+    case HANDOUT_DONE:
+        break;
+    case HANDOUT_NO_WORKER:
+        zlistx_add_end(self->suspects, side);
+        break;
+    case HANDOUT_LATER:
+        if (side->state == LANE_IDLE)
+            schedule_consider(self, side);
+        break;
+    }
+}
+
+void schedule_pump(struct dispatcher *self)
+{
+    uint64_t now = (uint64_t)clock_mono_ms();
+    for (struct heap_node *top;
+         (top = heap_top(self->timers)) && heap_element(top, struct side, timer)->wake_mono_ms <= now;) {
+        struct side *side = heap_element(top, struct side, timer);
+        untime(self, side);
+        schedule_consider(self, side);
+        if (side->timed && side->wake_mono_ms <= now)
+            break; // the clock moved between the two looks; next round
+    }
+    self->gate_wake_ms = 0;
+    if (!self->open || self->draining)
+        return;
+    for (size_t i = zlistx_size(self->suspects); i > 0; i--) {
+        struct side *side = zlistx_detach(self->suspects, NULL);
+        schedule_consider(self, side);
+    }
+    for (int upstream = 0; upstream < UPSTREAMS; upstream++) {
+        struct side *side;
+        while (links_has_room(self->links) && (side = best_of(self, upstream, now, &self->gate_wake_ms)))
+            begin(self, side);
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the dispatcher's files share; nobody else includes it.
+#ifndef HTTP_FRONT_DISPATCH_STATE_H
+#define HTTP_FRONT_DISPATCH_STATE_H
+#include <czmq.h>
+
+#include "http-front/admin/metrics.h"
+#include "http-front/dispatch/dispatcher.h"
+#include "http-front/dispatch/gates.h"
+#include "http-front/dispatch/heap.h"
+#include "http-front/dispatch/jobs.h"
+#include "http-front/dispatch/lanes.h"
+#include "http-front/dispatch/links.h"
+#include "proto/pipes.h"
+
+// No frame from a worker is larger: a report carries at most 4 MiB of found and what its lists may hold.
+enum { REPORT_MAX_BYTES = 8 * 1024 * 1024 };
+
+struct dispatcher {
+    struct dispatcher_options options;
+    struct lane_rules rules;
+    uint64_t retry_first_ms;
+    uint64_t retry_max_ms;
+    uint64_t retry_give_up_ms;
+
+    zloop_t *loop;
+    zsock_t *reports; // PULL: reports and censuses of all workers
+    struct pipes_reader control;
+    bool control_closed;
+
+    zhashx_t *conversations; // id -> struct conversation, those with work
+    struct jobs *jobs;       // what is out
+    struct links *links;
+    struct gates *gates;
+    struct heap *ready[UPSTREAMS][LIMIT_CLASSES]; // sides whose next step waits for gate and worker, best first
+    struct heap *timers;                          // sides that must be looked at again at a time
+    zlistx_t *deferred;                           // reports (struct record_buffer) whose item is being written
+    zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
+    uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
+    bool open;                                    // every worker on the roster has answered: jobs may go out
+
+    uint64_t waiting[SIDES]; // items in memory
+    uint64_t dead;
+    uint64_t writing; // commits not yet on disk
+
+    uint64_t beats;
+    uint64_t beat_progress; // of the committer at the last beat
+    uint64_t alarm_ms;      // what the loop's alarm is set for; 0 = none
+    int alarm_id;
+
+    int wake_fd; // eventfd: dispatcher_drain was called
+    bool draining;
+    uint64_t drain_until_ms;
+    uint64_t drain_for_ms; // written before wake_fd is
+};
+
+// ---- schedule.c
+/** Looks at a side again after anything about it changed: queues it, sets its timer, or lets it rest. */
+void schedule_consider(struct dispatcher *self, struct side *side);
+/** The same for both sides; forgets the conversation when nothing is left. It may be gone afterwards. */
+void schedule_conversation(struct dispatcher *self, struct conversation *conversation);
+/** Hands out whatever gates and workers allow now, and looks at sides whose time has come. */
+void schedule_pump(struct dispatcher *self);
+/** The conversation, loaded from the ledger or begun. NULL when the ledger cannot be read (logged). */
+struct conversation *schedule_open(struct dispatcher *self, const char *id);
+/** Adds a waiting item. */
+void schedule_add(struct dispatcher *self, struct conversation *conversation, struct item *item);
+/** Removes a finished item from its side and frees it. */
+void schedule_drop(struct dispatcher *self, struct side *side, struct item *item);
+/** A hint on disk: wakes the lane of its conversation, or one of its own when the ticket is unknown. */
+void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count);
+
+// ---- handout.c
+enum handout { HANDOUT_DONE, HANDOUT_NO_WORKER, HANDOUT_LATER };
+/** Begins the chosen step of an idle side. HANDOUT_LATER: the item waits now (ledger unreadable, echo being recorded).
+ */
+enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice);
+/** The claim of `out` is on disk. */
+void handout_claimed(struct dispatcher *self, struct out *out);
+/** Finishes a waiting item without a step. */
+void handout_finish(struct dispatcher *self, struct side *side, struct item *item, enum metric why);
+
+// ---- outcome.c
+/** A report came in. */
+void outcome_report(struct dispatcher *self, const struct report *report);
+/** The outcome of `out` is on disk. */
+void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, uint64_t hint_now);
+/** Looks again at reports that came while their item was being written. */
+void outcome_deferred(struct dispatcher *self);
+/** The job can never be reported (its worker is dead, or the frame was lost). Reads run again, writes are in doubt. */
+void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died);
+
+// ---- record.c
+/** Merges what a report says of the conversation into its record and the batch. True when anything changed. */
+bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
+                  struct ledger_batch *batch);
+/** Submits a batch; `token` comes back in its mail (a struct token). NULL fields of a hint: none. */
+enum token_kind { TOKEN_CLAIM, TOKEN_OUTCOME, TOKEN_LATE, TOKEN_FINISH };
+struct token {
+    enum token_kind kind;
+    struct out *out;     // CLAIM, OUTCOME
+    struct side *side;   // FINISH
+    struct item *item;   // FINISH
+    uint32_t slot;       // LATE: who to ack
+    uint64_t generation; // LATE
+    uint64_t job_id;     // LATE
+    enum metric why;     // FINISH
+};
+void record_submit(struct dispatcher *self, struct ledger_batch *batch, const struct token *token, uint64_t hint_ticket,
+                   uint64_t hint_count);
+/** Puts the item's pending record into the batch. */
+void record_pending(struct ledger_batch *batch, const struct item *item, const struct event *event);
+/** The event of an item that has one in the ledger, or a hint's. False when the ledger cannot be read or lacks it. */
+bool record_event(struct dispatcher *self, const struct side *side, const struct item *item, struct event *event,
+                  struct arena *arena);
+
+// ---- recover.c
+/** Loads everything that waits. False with a sentence in `why`. */
+bool recover_load(struct dispatcher *self, char *why, size_t why_size);
+/** Every worker has answered: what nobody holds is in doubt. */
+void recover_settle(struct dispatcher *self);
+
+// ---- status.c
+void status_refresh(struct dispatcher *self);
+#endif

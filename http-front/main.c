@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// deskbell-front: the only process that listens, and the only owner of the ledger. Started by deskbelld with the
+// descriptors of proto/pipes.h. Knows webhook keys and tokens; knows no API key. main() reads in the order of a life:
+// shed what is not needed, stage, open the ledger, serve, drain, close.
+#include <czmq.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "http-front/admin/health.h"
+#include "http-front/dispatch/dispatcher.h"
+#include "http-front/intake/http.h"
+#include "http-front/intake/signature.h"
+#include "http-front/intake/tokens.h"
+#include "http-front/ledger/committer.h"
+#include "http-front/ledger/ledger.h"
+#include "proto/clock.h"
+#include "proto/config.h"
+#include "proto/log.h"
+#include "proto/pipes.h"
+#include "proto/secret.h"
+
+enum {
+    DAY_MS = 24 * 60 * 60 * 1000,
+    HISTORY_DAYS = 7,
+    HTTP_DRAIN_MS = 1000,
+    STOP_MARGIN_MS = 2000, // between our own deadline and the supervisor's
+};
+
+struct front {
+    struct config *config;
+    struct signature_keys *keys;
+    struct tokens *tokens;
+    struct http *http;
+    struct ledger *ledger;
+    struct mailbox *mailbox;
+    struct committer *committer;
+    struct dispatcher *dispatcher;
+    pthread_t dispatcher_thread;
+    bool dispatching;
+    int leave_fd; // eventfd: the dispatcher says that it is time to go
+    int signal_fd;
+};
+
+static bool fail(const char *event, const char *why)
+{
+    log_error(event, "why=%s", why);
+    return false;
+}
+
+// No dumps, no new privileges, files for us alone. Before any secret is read.
+static void confine(void)
+{
+    struct rlimit none = {0, 0};
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        log_warn("confine", "problem=%s", strerror(errno));
+}
+
+static bool block_signals(struct front *front)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGQUIT);
+    // Blocked before any thread runs: they inherit it, and signals become data.
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+        return false;
+    front->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    front->leave_fd = eventfd(0, EFD_CLOEXEC);
+    return front->signal_fd >= 0 && front->leave_fd >= 0;
+}
+
+static bool load_config(struct front *front)
+{
+    struct config_error error;
+    if (!config_from_fd(PIPES_FD_CONFIG, "configuration", &front->config, &error)) {
+        char text[1200];
+        return fail("configuration", config_error_text(&error, text, sizeof text));
+    }
+    log_set_level(front->config->log_level);
+    return true;
+}
+
+static bool load_keys(struct front *front)
+{
+    const struct config *config = front->config;
+    char why[512];
+    front->keys = signature_keys_new();
+    for (size_t i = 0; i < config->freshchat.webhook_key_files.count; i++) {
+        const char *path = config->freshchat.webhook_key_files.items[i];
+        struct secret *text = secret_read_public(path, why, sizeof why);
+        bool ok = text && signature_keys_add(front->keys, path, text->text, text->len, why, sizeof why);
+        secret_free(&text);
+        if (!ok)
+            return fail("webhook_key", why);
+    }
+    front->tokens = tokens_new();
+    for (size_t i = 0; i < config->freshdesk.webhook_token_files.count; i++) {
+        const char *path = config->freshdesk.webhook_token_files.items[i];
+        struct secret *text = secret_read(path, why, sizeof why);
+        bool ok = text && tokens_add(front->tokens, path, text->text, text->len);
+        secret_free(&text);
+        if (!ok)
+            return fail("webhook_token", why);
+    }
+    return true;
+}
+
+static enum accept_result accept_event(void *arg, const struct event *event)
+{
+    struct front *front = arg;
+    return committer_accept(front->committer, event);
+}
+
+static bool stage(struct front *front)
+{
+    const struct config *config = front->config;
+    struct http_options options = {
+        .listen_fd = PIPES_FD_LISTEN,
+        .admin_listen_fd = PIPES_FD_ADMIN_LISTEN,
+        .threads = (int)config->front.threads,
+        .max_body_bytes = (size_t)config->front.max_body_bytes,
+        .freshchat_keys = front->keys,
+        .freshdesk_tokens = front->tokens,
+        .channels = (const char *const *)config->freshchat.channels.items,
+        .channel_count = config->freshchat.channels.count,
+        .replay_window_ms = config->freshchat.replay_window_seconds * 1000,
+        .accept = accept_event,
+        .accept_arg = front,
+    };
+    char why[512];
+    front->http = http_new(&options, why, sizeof why);
+    if (!front->http)
+        return fail("http", why);
+    return pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_STAGED, 0);
+}
+
+static uint64_t wall_ms(void)
+{
+    return (uint64_t)clock_wall_ms();
+}
+
+static bool open_ledger(struct front *front)
+{
+    const struct config *config = front->config;
+    char dir[4096];
+    snprintf(dir, sizeof dir, "%s/ledger", config->state_dir);
+    struct ledger_options options = {.dedup_ms = (uint64_t)config->dedup_days * DAY_MS,
+                                     .retention_ms = (uint64_t)config->retention_days * DAY_MS,
+                                     .history_ms = (uint64_t)HISTORY_DAYS * DAY_MS,
+                                     .now_ms = wall_ms};
+    char why[512];
+    front->ledger = ledger_open(dir, &options, why, sizeof why);
+    if (!front->ledger)
+        return fail("ledger", why);
+    struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes, .now_ms = wall_ms};
+    front->mailbox = mailbox_new();
+    front->committer = committer_new(front->ledger, front->mailbox, &committing);
+    return front->committer != NULL;
+}
+
+static void ask_to_leave(void *arg)
+{
+    struct front *front = arg;
+    uint64_t one = 1;
+    if (write(front->leave_fd, &one, sizeof one) != (ssize_t)sizeof one)
+        log_error("leave", "problem=%s", strerror(errno));
+}
+
+static void *dispatch(void *arg)
+{
+    dispatcher_run(arg);
+    return NULL;
+}
+
+static bool serve(struct front *front)
+{
+    struct dispatcher_options options = {.config = front->config,
+                                         .ledger = front->ledger,
+                                         .committer = front->committer,
+                                         .mailbox = front->mailbox,
+                                         .control_fd = PIPES_FD_CONTROL,
+                                         .status_fd = PIPES_FD_STATUS,
+                                         .leave = ask_to_leave,
+                                         .leave_arg = front};
+    char why[512];
+    front->dispatcher = dispatcher_new(&options, why, sizeof why);
+    if (!front->dispatcher)
+        return fail("dispatcher", why);
+    if (pthread_create(&front->dispatcher_thread, NULL, dispatch, front->dispatcher) != 0)
+        return fail("dispatcher", strerror(errno));
+    front->dispatching = true;
+    if (!http_open(front->http, why, sizeof why))
+        return fail("http", why);
+    log_info("serving", "port=%u admin_port=%u seamless=%d", (unsigned)http_port(front->http),
+             (unsigned)http_admin_port(front->http), http_seamless(front->http));
+    return pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_READY, 0);
+}
+
+// Waits until a signal, the supervisor's STOP or its end says so.
+static void wait_to_leave(const struct front *front)
+{
+    struct pollfd fds[] = {{front->signal_fd, POLLIN, 0}, {front->leave_fd, POLLIN, 0}};
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+}
+
+// Intake first, then what is out, then the ledger: whoever was answered 200 is on disk, and what is not finished is in
+// doubt.
+static void drain(struct front *front)
+{
+    int64_t until = clock_mono_ms() + front->config->timing.stop_seconds * 1000 - STOP_MARGIN_MS;
+    health_set_draining(true);
+    size_t left = front->http ? http_drain(front->http, HTTP_DRAIN_MS) : 0;
+    if (front->dispatching) {
+        int64_t now = clock_mono_ms();
+        dispatcher_drain(front->dispatcher, until > now ? (uint64_t)(until - now) : 0);
+        pthread_join(front->dispatcher_thread, NULL);
+    }
+    committer_free(&front->committer);
+    dispatcher_free(&front->dispatcher);
+    ledger_close(&front->ledger);
+    log_info("drained", "connections_left=%zu", left);
+    if (!pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_DRAINED, 0))
+        log_debug("status_pipe", "problem=%s", strerror(errno));
+    if (left)
+        _exit(PIPES_EXIT_ASKED); // a request still running would be waited for, and has nothing left to ask
+}
+
+int main(int argc, char **argv)
+{
+    struct pipes_identity identity;
+    log_init("deskbell-front", LOG_LEVEL_INFO);
+    if (!pipes_parse_args(argc, argv, &identity)) {
+        fputs("deskbell-front is started by deskbelld; see deskbelld(8).\n", stderr);
+        return PIPES_EXIT_USAGE;
+    }
+    struct front front = {.leave_fd = -1, .signal_fd = -1};
+    confine();
+    zsys_init();
+    zsys_handler_set(NULL); // CZMQ's own SIGINT and SIGTERM handlers would fight the signalfd
+    if (!block_signals(&front) || !load_config(&front))
+        return PIPES_EXIT_FAILED;
+    bool ok = load_keys(&front) && stage(&front) && open_ledger(&front) && serve(&front);
+    if (ok)
+        wait_to_leave(&front);
+    drain(&front);
+    http_free(&front.http);
+    mailbox_free(&front.mailbox);
+    tokens_free(&front.tokens);
+    signature_keys_free(&front.keys);
+    config_free(&front.config);
+    zsys_shutdown();
+    return ok ? PIPES_EXIT_ASKED : PIPES_EXIT_FAILED;
+}
