@@ -79,7 +79,8 @@ static int parse_fail(const cfg_t *cfg, const char *format, ...)
 
     if (!current->failed) {
         va_start(args, format);
-        error_fill(current->error, current->filename, cfg->line, format, args);
+        error_fill(current->error, current->filename, cfg->line < current->end_line ? cfg->line : current->end_line - 1,
+                   format, args);
         va_end(args);
         current->failed = true;
     }
@@ -118,6 +119,8 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
 #pragma GCC diagnostic pop
     if (strncmp(format, "no such option", 14) == 0 && cfg->line == current->end_line) {
         parse_fail(cfg, "section %s is not closed: add a } behind its last key", section);
+    } else if (cfg->line >= current->end_line) {
+        parse_fail(cfg, "a list or a section is not closed at the end of the file: add a }");
     } else if (strncmp(format, "no such option", 14) == 0) {
         known_keys(section, keys, sizeof keys);
         parse_fail(cfg, "unknown key%s%s%s: correct its spelling or remove it; known here: %s", text + 14,

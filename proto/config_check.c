@@ -82,7 +82,7 @@ static const char *check_dir(const struct config_key *key, const char *value)
     if (strspn(value, "/") == strlen(value))
         return "must not be the root folder; give Deskbell a folder of its own";
     if (strcmp(key->name, "runtime_dir") == 0 && !pipes_runtime_dir_fits(value))
-        return "is too long: a socket's path may have 107 bytes in all, so choose a folder with at most 64 bytes, such "
+        return "is too long: a socket's path may have 107 bytes in all, so choose a folder with at most 63 bytes, such "
                "as /run/deskbell";
     return NULL;
 }

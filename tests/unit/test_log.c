@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// proto/log: one event is one line, whatever the values hold.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+
+static int log_pipe[2];
+
+static int open_log(void **state)
+{
+    (void)state;
+    assert_int_equal(pipe(log_pipe), 0);
+    log_init("tester", LOG_LEVEL_INFO);
+    log_set_fd(log_pipe[1]);
+    return 0;
+}
+
+static int close_log(void **state)
+{
+    (void)state;
+    log_set_fd(STDERR_FILENO);
+    close(log_pipe[0]);
+    close(log_pipe[1]);
+    return 0;
+}
+
+// Everything that was written by one call, without the time in front; fails when it is not exactly one line.
+static const char *one_line(void)
+{
+    static char text[2 * LOG_LINE_MAX_BYTES];
+    ssize_t n = read(log_pipe[0], text, sizeof text - 1);
+
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+    text[n - 1] = '\0';
+    assert_memory_equal(text, "time=2", 6);
+    assert_non_null(strstr(text, " level="));
+    return strstr(text, " level=") + 1;
+}
+
+static const char *pairs(void)
+{
+    const char *line = one_line(), *event = strstr(line, "event=e ");
+
+    assert_non_null(event);
+    return event + strlen("event=e ");
+}
+
+static void a_line_names_level_process_pid_and_event(void **state)
+{
+    char expected[200];
+
+    (void)state;
+    log_info("ticket_opened", "conversation=%s ticket=%llu", "c-1", 42ULL);
+    snprintf(expected, sizeof expected,
+             "level=info process=tester pid=%d event=ticket_opened conversation=c-1 ticket=42", (int)getpid());
+    assert_string_equal(one_line(), expected);
+    log_warn("nothing_to_say", NULL);
+    assert_non_null(strstr(one_line(), "level=warn process=tester"));
+}
+
+static void values_are_quoted_when_they_must_be(void **state)
+{
+    const char *volatile nothing = NULL; // volatile, or gcc sees what it warns of
+
+    (void)state;
+    log_info("e", "a=%s b=%s c=%s d=%s", "plain_word-1/2:3.4", "two words", "", nothing);
+    assert_string_equal(pairs(), "a=plain_word-1/2:3.4 b=\"two words\" c=\"\" d=-");
+    log_info("e", "a=%s", "say \"hi\" \\ bye");
+    assert_string_equal(pairs(), "a=\"say \\\"hi\\\" \\\\ bye\"");
+    log_info("e", "a=%s", "x=y");
+    assert_string_equal(pairs(), "a=\"x=y\"");
+}
+
+static void no_value_can_forge_a_line_or_a_pair(void **state)
+{
+    (void)state;
+    log_info("e", "a=%s", "x\nlevel=error event=forged");
+    assert_string_equal(pairs(), "a=\"x\\nlevel=error event=forged\"");
+    log_info("e", "a=%s", "x\r\t\x01\x1b[31m\x7f");
+    assert_string_equal(pairs(), "a=\"x\\r\\t\\x01\\x1b[31m\\x7f\"");
+    // Line separator, next line, right-to-left override: line breaks and disguises on somebody's screen.
+    log_info("e", "a=%s", "\xe2\x80\xa8\xc2\x85\xe2\x80\xae");
+    assert_string_equal(pairs(), "a=\"\\xe2\\x80\\xa8\\xc2\\x85\\xe2\\x80\\xae\"");
+}
+
+static void text_of_all_languages_stays_readable(void **state)
+{
+    (void)state;
+    log_info("e", "a=%s", "Grüße 你好 🛒");
+    assert_string_equal(pairs(), "a=\"Grüße 你好 🛒\"");
+    // Not UTF-8: lone continuation, overlong, surrogate, beyond the last character, cut off.
+    log_info("e", "a=%s", "\x80|\xc0\xaf|\xed\xa0\x80|\xf5\x80\x80\x80|\xe4\xbd");
+    assert_string_equal(pairs(), "a=\"\\x80|\\xc0\\xaf|\\xed\\xa0\\x80|\\xf5\\x80\\x80\\x80|\\xe4\\xbd\"");
+}
+
+static void numbers_of_all_kinds_are_written(void **state)
+{
+    (void)state;
+    log_info("e",
+             "i=%d n=%d u=%u l=%ld ul=%lu ll=%lld ull=%llu z=%zu j=%" PRId64
+             " x=%#x o=%o f=%.2f g=%g w=%05d c=%c p=%d%%",
+             INT_MIN, -1, UINT_MAX, LONG_MIN, ULONG_MAX, LLONG_MIN, ULLONG_MAX, SIZE_MAX, INT64_MAX, 255u, 8u, 0.125,
+             1e9, 42, 'k', 70);
+    assert_string_equal(pairs(), "i=-2147483648 n=-1 u=4294967295 l=-9223372036854775808 ul=18446744073709551615 "
+                                 "ll=-9223372036854775808 ull=18446744073709551615 z=18446744073709551615 "
+                                 "j=9223372036854775807 x=0xff o=10 f=0.12 g=1e+09 w=00042 c=k p=70%");
+    log_info("e", "hh=%hhu h=%hd star=%*d s=%.*s t=%.3s", (unsigned char)200, (short)-5, 4, 7, 2, "abcdef", "abcdef");
+    assert_string_equal(pairs(), "hh=200 h=-5 star=   7 s=ab t=abc");
+    log_info("e", "f=%f", 1e300);
+    assert_memory_equal(pairs(), "f=1000000000", 12);
+}
+
+static void a_bounded_string_needs_no_nul(void **state)
+{
+    const char bytes[3] = {'a', 'b', 'c'};
+
+    (void)state;
+    log_info("e", "a=%.*s", 3, bytes);
+    assert_string_equal(pairs(), "a=abc");
+}
+
+static void a_long_line_is_cut_and_says_so(void **state)
+{
+    static char big[3 * LOG_LINE_MAX_BYTES];
+    const char *line;
+
+    (void)state;
+    memset(big, 'x', sizeof big - 1);
+    log_info("e", "a=%s b=%d", big, 1);
+    line = one_line();
+    assert_true(strlen(line) < LOG_LINE_MAX_BYTES);
+    assert_string_equal(line + strlen(line) - 12, " truncated=1");
+    // Escaped to four times its size, and still one line with its closing quote.
+    memset(big, '\x01', sizeof big - 1);
+    log_info("e", "a=%s", big);
+    line = one_line();
+    assert_string_equal(line + strlen(line) - 13, "\" truncated=1");
+    assert_null(strchr(line, '\x01'));
+}
+
+static void levels_below_the_set_one_are_not_written(void **state)
+{
+    (void)state;
+    log_debug("e", "a=%d", 1);
+    log_info("e", "a=%d", 2);
+    assert_string_equal(pairs(), "a=2");
+    log_set_level(LOG_LEVEL_ERROR);
+    log_warn("e", "a=%d", 3);
+    log_error("e", "a=%d", 4);
+    assert_string_equal(pairs(), "a=4");
+    assert_false(log_enabled(LOG_LEVEL_WARN));
+    assert_true(log_enabled(LOG_LEVEL_ERROR));
+}
+
+static void escaping_fits_any_room(void **state)
+{
+    char out[32];
+
+    (void)state;
+    assert_int_equal(log_escape(out, sizeof out, "word", 4), 4);
+    assert_string_equal(out, "word");
+    assert_int_equal(log_escape(out, sizeof out, "a b", 3), 5);
+    assert_string_equal(out, "\"a b\"");
+    log_escape(out, 4, "a b c d", 7);
+    assert_string_equal(out, "\"a\"");
+    // Never half a character, never half an escape.
+    for (size_t size = 4; size < 24; size++) {
+        size_t n = log_escape(out, size, "ü ü\n\x01", 7);
+        assert_int_equal(strlen(out), n);
+        assert_true(n < size);
+        assert_int_equal(out[n - 1], '"');
+        assert_true(n < 3 || out[n - 2] != '\\');
+    }
+    log_escape(out, sizeof out, "a\0b", 3);
+    assert_string_equal(out, "\"a\\x00b\"");
+}
+
+static void names_of_levels_are_read(void **state)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+
+    (void)state;
+    assert_true(log_level_parse("debug", &level));
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
+    assert_false(log_level_parse("loud", &level));
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
+    assert_string_equal(log_level_name(LOG_LEVEL_WARN), "warn");
+}
+
+#define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, open_log, close_log)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(a_line_names_level_process_pid_and_event),
+        LOG_TEST(values_are_quoted_when_they_must_be),
+        LOG_TEST(no_value_can_forge_a_line_or_a_pair),
+        LOG_TEST(text_of_all_languages_stays_readable),
+        LOG_TEST(numbers_of_all_kinds_are_written),
+        LOG_TEST(a_bounded_string_needs_no_nul),
+        LOG_TEST(a_long_line_is_cut_and_says_so),
+        LOG_TEST(levels_below_the_set_one_are_not_written),
+        LOG_TEST(escaping_fits_any_room),
+        LOG_TEST(names_of_levels_are_read),
+    };
+
+    return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
