@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+// See children.h. The machine is the table `actions` in the middle of this file; everything else fires events into it.
+// What a child reports is gossip: it moves its own slot only. What our own table says must be right, or we abort.
+#include "supervisor/children.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/log.h"
+
+enum event {
+    EVENT_WANTED, // a process is wished for
+    EVENT_DUE,    // due_ms has passed
+    EVENT_READY,  // the process said READY
+    EVENT_SIGN,   // the process said anything else
+    EVENT_REAPED, // waitpid
+    EVENT_STOP,   // leave in order
+    EVENT_KILL,   // leave now
+    EVENTS,
+};
+
+const char *children_role(uint32_t slot)
+{
+    return slot == PIPES_FRONT_SLOT ? "front" : "worker";
+}
+
+const char *children_state_name(enum child_state state)
+{
+    static const char *const names[] = {"idle", "waiting", "starting", "ready", "stopping", "aborted", "killed"};
+
+    assert(state < CHILD_STATES);
+    return names[state];
+}
+
+void children_init(struct children *children, const struct children_ops *ops, void *context, int64_t silent_ms,
+                   int64_t stop_ms)
+{
+    memset(children, 0, sizeof *children);
+    children->ops = ops;
+    children->context = context;
+    children->silent_ms = silent_ms;
+    children->stop_ms = stop_ms;
+    roster_init(&children->roster);
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
+        children->slots[slot].slot = slot;
+        children->slots[slot].status_fd = -1;
+        children->slots[slot].control_fd = -1;
+        children->slots[slot].due_ms = INT64_MAX;
+    }
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void children_close(struct children *children)
+{
+    roster_detach(&children->roster);
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
+        close_fd(&children->slots[slot].status_fd);
+        close_fd(&children->slots[slot].control_fd);
+    }
+}
+
+static void publish_roster(struct children *children)
+{
+    struct roster_worker workers[CHILDREN_MAX_WORKERS];
+    size_t count = 0;
+
+    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++) {
+        const struct child *c = &children->slots[slot];
+        // Also one that is asked to leave or killed: until waitpid it may still write.
+        if (c->pid && c->was_ready)
+            workers[count++] = (struct roster_worker){slot, c->generation, (uint32_t)c->pid};
+    }
+    roster_publish(&children->roster, workers, count);
+}
+
+static void wait_for_restart(struct children *children, struct child *c, int64_t ready_ms, int64_t now_ms)
+{
+    int64_t wait = throttle_died(&c->throttle, ready_ms, children->ops->random(children->context));
+
+    if (wait > 0)
+        log_warn("child_throttled", "child=%s slot=%u wait_ms=%lld failures=%u", children_role(c->slot), c->slot,
+                 (long long)wait, c->throttle.failures);
+    c->state = CHILD_WAITING;
+    c->due_ms = now_ms + wait;
+}
+
+static void do_start(struct children *children, struct child *c, int64_t now_ms)
+{
+    uint64_t generation = children->ops->next_generation(children->context);
+    pid_t pid = children->ops->spawn(children->context, c->slot, generation, &c->status_fd, &c->control_fd);
+
+    assert(generation > c->generation);
+    c->generation = generation;
+    c->was_ready = false;
+    c->progress = 0;
+    memset(&c->reader, 0, sizeof c->reader);
+    if (pid < 0) {
+        // No process, no descriptors: a full process table. As bad as a death before READY.
+        wait_for_restart(children, c, -1, now_ms);
+        return;
+    }
+    c->pid = pid;
+    c->starts++;
+    c->state = CHILD_STARTING;
+    c->started_ms = now_ms;
+    c->due_ms = now_ms + CHILDREN_START_MS;
+    log_info("child_started", "child=%s slot=%u generation=%llu child_pid=%d", children_role(c->slot), c->slot,
+             (unsigned long long)generation, (int)pid);
+    if (c->slot == PIPES_FRONT_SLOT) {
+        roster_attach(&children->roster, c->control_fd);
+        publish_roster(children);
+    }
+}
+
+static void do_want(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->wanted = true;
+    do_start(children, c, now_ms);
+}
+
+static void do_ready(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->state = CHILD_READY;
+    c->was_ready = true;
+    c->ready_ms = now_ms;
+    c->due_ms = now_ms + children->silent_ms;
+    log_info("child_ready", "child=%s slot=%u generation=%llu child_pid=%d after_ms=%lld", children_role(c->slot),
+             c->slot, (unsigned long long)c->generation, (int)c->pid, (long long)(now_ms - c->started_ms));
+    if (c->slot != PIPES_FRONT_SLOT)
+        publish_roster(children);
+}
+
+static void do_sign_starting(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children;
+    c->due_ms = now_ms + CHILDREN_START_MS;
+}
+
+static void do_sign(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->due_ms = now_ms + children->silent_ms;
+}
+
+static void do_ignore(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)c, (void)now_ms;
+}
+
+static void do_bug(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)now_ms;
+    log_error("bug", "slot=%u state=%s says=%s", c->slot, children_state_name(c->state),
+              "an event that cannot happen in this state");
+    abort();
+}
+
+static void do_abort(struct children *children, struct child *c, int64_t now_ms)
+{
+    log_error("child_silent", "child=%s slot=%u generation=%llu child_pid=%d state=%s progress=%llu does=%s",
+              children_role(c->slot), c->slot, (unsigned long long)c->generation, (int)c->pid,
+              children_state_name(c->state), (unsigned long long)c->progress, "abort it, then kill it");
+    children->ops->signal(children->context, c->pid, SIGABRT);
+    c->state = CHILD_ABORTED;
+    c->due_ms = now_ms + CHILDREN_ABORT_MS;
+}
+
+static void do_kill(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)now_ms;
+    log_warn("child_killed", "child=%s slot=%u generation=%llu child_pid=%d state=%s", children_role(c->slot), c->slot,
+             (unsigned long long)c->generation, (int)c->pid, children_state_name(c->state));
+    children->ops->signal(children->context, c->pid, SIGKILL);
+    c->state = CHILD_KILLED;
+    c->due_ms = INT64_MAX;
+}
+
+static void do_kill_unwanted(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->wanted = false;
+    do_kill(children, c, now_ms);
+}
+
+static void do_terminate(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->wanted = false;
+    children->ops->signal(children->context, c->pid, SIGTERM);
+    c->state = CHILD_STOPPING;
+    c->due_ms = now_ms + children->stop_ms;
+}
+
+static void do_unwant(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)now_ms;
+    c->wanted = false;
+}
+
+static void do_want_again(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)now_ms;
+    c->wanted = true;
+}
+
+static void do_forget(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)now_ms;
+    c->wanted = false;
+    c->state = CHILD_IDLE;
+    c->due_ms = INT64_MAX;
+}
+
+// The process is dead and reaped. Its status pipe was read to the end before, so was_ready is the last word.
+static void do_reaped(struct children *children, struct child *c, int64_t now_ms)
+{
+    int64_t ready_ms = c->was_ready ? now_ms - c->ready_ms : -1;
+
+    if (c->slot == PIPES_FRONT_SLOT)
+        roster_detach(&children->roster);
+    close_fd(&c->status_fd);
+    close_fd(&c->control_fd);
+    children->ops->buried(children->context, c);
+    c->pid = 0;
+    c->was_ready = false;
+    if (c->slot != PIPES_FRONT_SLOT) {
+        roster_reaped(&children->roster, c->slot, c->generation);
+        publish_roster(children);
+    }
+    if (c->wanted)
+        wait_for_restart(children, c, ready_ms, now_ms);
+    else
+        do_forget(children, c, now_ms);
+}
+
+typedef void action(struct children *children, struct child *c, int64_t now_ms);
+
+// clang-format off
+static action *const actions[CHILD_STATES][EVENTS] = {
+    //                 WANTED         DUE        READY       SIGN              REAPED     STOP          KILL
+    [CHILD_IDLE]     = {do_want,       do_bug,    do_bug,     do_bug,           do_bug,    do_ignore,    do_ignore},
+    [CHILD_WAITING]  = {do_ignore,     do_start,  do_bug,     do_bug,           do_bug,    do_forget,    do_forget},
+    [CHILD_STARTING] = {do_ignore,     do_abort,  do_ready,   do_sign_starting, do_reaped, do_terminate, do_kill_unwanted},
+    [CHILD_READY]    = {do_ignore,     do_abort,  do_sign,    do_sign,          do_reaped, do_terminate, do_kill_unwanted},
+    [CHILD_STOPPING] = {do_want_again, do_kill,   do_ignore,  do_ignore,        do_reaped, do_ignore,    do_kill_unwanted},
+    [CHILD_ABORTED]  = {do_want_again, do_kill,   do_ignore,  do_ignore,        do_reaped, do_unwant,    do_kill_unwanted},
+    [CHILD_KILLED]   = {do_want_again, do_bug,    do_ignore,  do_ignore,        do_reaped, do_unwant,    do_unwant},
+};
+// clang-format on
+
+static void fire(struct children *children, uint32_t slot, enum event event, int64_t now_ms)
+{
+    struct child *c = &children->slots[slot];
+
+    assert(slot < CHILDREN_SLOTS && c->state < CHILD_STATES);
+    actions[c->state][event](children, c, now_ms);
+}
+
+void children_want(struct children *children, uint32_t slot, int64_t now_ms)
+{
+    fire(children, slot, EVENT_WANTED, now_ms);
+}
+
+void children_stop(struct children *children, uint32_t slot, int64_t now_ms)
+{
+    fire(children, slot, EVENT_STOP, now_ms);
+}
+
+void children_kill(struct children *children, uint32_t slot, int64_t now_ms)
+{
+    fire(children, slot, EVENT_KILL, now_ms);
+}
+
+static void take_status(struct children *children, struct child *c, const struct pipes_status *record, int64_t now_ms)
+{
+    c->progress = record->progress;
+    if (record->kind == PIPES_STATUS_READY) {
+        fire(children, c->slot, EVENT_READY, now_ms);
+        return;
+    }
+    if (record->kind != PIPES_STATUS_BEAT)
+        log_info(record->kind == PIPES_STATUS_STAGED ? "child_staged" : "child_drained",
+                 "child=%s slot=%u generation=%llu child_pid=%d", children_role(c->slot), c->slot,
+                 (unsigned long long)c->generation, (int)c->pid);
+    fire(children, c->slot, EVENT_SIGN, now_ms);
+}
+
+void children_read(struct children *children, uint32_t slot, int64_t now_ms)
+{
+    struct child *c = &children->slots[slot];
+    struct pipes_status record;
+
+    while (c->status_fd >= 0) {
+        switch (pipes_read_status(&c->reader, c->status_fd, &record)) {
+        case PIPES_RECORD:
+            take_status(children, c, &record, now_ms);
+            break;
+        case PIPES_NOTHING:
+            return;
+        case PIPES_EOF:
+            // It is dying, or it closed what it must not close: then it falls silent and is killed.
+            close_fd(&c->status_fd);
+            return;
+        case PIPES_BROKEN:
+            log_error("status_pipe_broken", "child=%s slot=%u generation=%llu child_pid=%d does=%s",
+                      children_role(slot), slot, (unsigned long long)c->generation, (int)c->pid,
+                      "listen to it no longer");
+            close_fd(&c->status_fd);
+            return;
+        }
+    }
+}
+
+// One line for each dead child, whatever it died of.
+static void write_obituary(const struct child *c, int wait_status, int64_t now_ms)
+{
+    bool peaceful = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0 && c->state == CHILD_STOPPING;
+    char cause[64] = "";
+
+    if (WIFSIGNALED(wait_status))
+        snprintf(cause, sizeof cause, "signal %d (%s)%s", WTERMSIG(wait_status), sigdescr_np(WTERMSIG(wait_status)),
+                 WCOREDUMP(wait_status) ? ", core dumped" : "");
+    else
+        snprintf(cause, sizeof cause, "exit code %d", WEXITSTATUS(wait_status));
+    log_write(peaceful ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "child_died",
+              "child=%s slot=%u generation=%llu child_pid=%d state=%s was_ready=%d cause=%s uptime_ms=%lld",
+              children_role(c->slot), c->slot, (unsigned long long)c->generation, (int)c->pid,
+              children_state_name(c->state), c->was_ready, cause, (long long)(now_ms - c->started_ms));
+}
+
+bool children_reap(struct children *children, pid_t pid, int wait_status, int64_t now_ms)
+{
+    for (uint32_t slot = 0; pid > 0 && slot < CHILDREN_SLOTS; slot++) {
+        if (children->slots[slot].pid != pid)
+            continue;
+        // Its last words may still be in the pipe: whether it had been READY decides how soon it is replaced.
+        children_read(children, slot, now_ms);
+        write_obituary(&children->slots[slot], wait_status, now_ms);
+        fire(children, slot, EVENT_REAPED, now_ms);
+        return true;
+    }
+    return false;
+}
+
+void children_tick(struct children *children, int64_t now_ms)
+{
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
+        if (children->slots[slot].due_ms <= now_ms)
+            fire(children, slot, EVENT_DUE, now_ms);
+    }
+}
+
+int64_t children_due_ms(const struct children *children)
+{
+    int64_t due = INT64_MAX;
+
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
+        if (children->slots[slot].due_ms < due)
+            due = children->slots[slot].due_ms;
+    }
+    return due;
+}
+
+size_t children_running(const struct children *children)
+{
+    size_t n = 0;
+
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++)
+        n += children->slots[slot].pid != 0;
+    return n;
+}
+
+size_t children_ready_workers(const struct children *children)
+{
+    size_t n = 0;
+
+    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++)
+        n += children->slots[slot].state == CHILD_READY;
+    return n;
+}
+
+bool children_front_ready(const struct children *children)
+{
+    return children->slots[PIPES_FRONT_SLOT].state == CHILD_READY;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The child table of deskbelld: one slot for the front, one for each worker, and for each slot a state machine that
+// says when its process is started, counted as working, suspected, killed and replaced. No system call is made here but
+// through `children_ops`, and time is an argument, so that all of it runs in unit tests.
+#ifndef DESKBELL_SUPERVISOR_CHILDREN_H
+#define DESKBELL_SUPERVISOR_CHILDREN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/pipes.h"
+#include "supervisor/roster.h"
+#include "supervisor/throttle.h"
+
+// Slot 0 is the front's.
+#define CHILDREN_MAX_WORKERS 64
+#define CHILDREN_SLOTS       (1 + CHILDREN_MAX_WORKERS)
+
+// A child that says nothing while it starts (a long recovery of the ledger) is left in peace for this long.
+#define CHILDREN_START_MS 60000
+// Between SIGABRT, for a core, and SIGKILL, which a stopped process obeys too.
+#define CHILDREN_ABORT_MS 1000
+
+enum child_state {
+    CHILD_IDLE,     // no process, none wanted
+    CHILD_WAITING,  // no process; one is started at due_ms (throttled)
+    CHILD_STARTING, // runs, has not said READY
+    CHILD_READY,    // works; silence until due_ms is suspicious
+    CHILD_STOPPING, // asked to leave (SIGTERM); killed at due_ms; not replaced
+    CHILD_ABORTED,  // was silent: SIGABRT sent; killed at due_ms
+    CHILD_KILLED,   // SIGKILL sent: only waitpid is missing
+    CHILD_STATES,
+};
+
+struct child {
+    uint32_t slot;
+    enum child_state state;
+    bool wanted;    // to be replaced when it dies
+    bool was_ready; // this process said READY: a worker is on the roster from then until it is reaped
+    pid_t pid;      // 0: no process
+    uint64_t generation;
+    int status_fd;  // read end, -1: none
+    int control_fd; // write end, -1: none; for a worker only its end of file matters
+    struct pipes_reader reader;
+    int64_t started_ms, ready_ms, due_ms; // monotonic; due_ms INT64_MAX: nothing is due
+    uint64_t progress;
+    uint64_t starts;
+    struct throttle throttle;
+};
+
+struct children_ops {
+    // Starts a process for the slot. Returns its pid and its pipe ends (to be closed by the table), or -1, logged.
+    pid_t (*spawn)(void *context, uint32_t slot, uint64_t generation, int *status_fd, int *control_fd);
+    // Sends a signal; a pid of ours that is not reaped cannot be another process.
+    void (*signal)(void *context, pid_t pid, int signal);
+    // A generation that was never used before, on this host, in this state_dir.
+    uint64_t (*next_generation)(void *context);
+    uint32_t (*random)(void *context);
+    // A child is dead and reaped; what it left behind may be removed.
+    void (*buried)(void *context, const struct child *child);
+};
+
+struct children {
+    struct child slots[CHILDREN_SLOTS];
+    struct roster roster;
+    const struct children_ops *ops;
+    void *context;
+    int64_t silent_ms, stop_ms;
+};
+
+// Fills a table with idle slots. ops and context must outlive it.
+void children_init(struct children *children, const struct children_ops *ops, void *context, int64_t silent_ms,
+                   int64_t stop_ms);
+
+// Closes what is still open; kills nobody.
+void children_close(struct children *children);
+
+// Wants a process in this slot; starts one unless there is one.
+void children_want(struct children *children, uint32_t slot, int64_t now_ms);
+
+// Asks the slot's process to leave (SIGTERM, SIGKILL after stop_ms) and wants none any more.
+void children_stop(struct children *children, uint32_t slot, int64_t now_ms);
+
+// The same at once, with SIGKILL.
+void children_kill(struct children *children, uint32_t slot, int64_t now_ms);
+
+// Reads the slot's status pipe and acts on what is there.
+void children_read(struct children *children, uint32_t slot, int64_t now_ms);
+
+// waitpid said that pid is dead, with this wait status. False when it is none of ours.
+bool children_reap(struct children *children, pid_t pid, int wait_status, int64_t now_ms);
+
+// Acts on every deadline that has passed. Call after all pipes were read, so that a word in time counts.
+void children_tick(struct children *children, int64_t now_ms);
+
+// When children_tick has something to do next; INT64_MAX: never.
+int64_t children_due_ms(const struct children *children);
+
+// How many slots have a process; how many workers are READY; whether the front is.
+size_t children_running(const struct children *children);
+size_t children_ready_workers(const struct children *children);
+bool children_front_ready(const struct children *children);
+
+// "front" or "worker"; a state's name.
+const char *children_role(uint32_t slot);
+const char *children_state_name(enum child_state state);
+
+#endif
