@@ -5,57 +5,48 @@
 //
 // A gate is shut while one of these holds:
 //   - budget: calls of the last minute, and those in flight, use up what is allowed. Set: calls_per_minute. Learnt:
-//   max_share
-//     of the account's total that answers name, and never more than what they say is left for the whole account.
-//     Both are spread: a sixth of the minute's calls may go at once, the rest at an even pace.
+//     max_share of the account's total that answers name, and never more than what they say is left for the whole
+//     account. Both are spread: a sixth of the minute's calls may go at once, the rest at an even pace.
 //   - pause: a 429, or a Retry-After, stops everything for that upstream.
-//   - breaker: `failures_to_open` failures in a row; then single probes, after 1 s doubling to 60 s, until one
-//   succeeds.
+//   - breaker: five failures in a row; then single probes, after 1 s doubling to 60 s, until one succeeds.
 //   - width: while no budget is known, calls in flight begin with 8 and grow with each answer; a 429 halves them.
 #ifndef HTTP_FRONT_DISPATCH_GATES_H
 #define HTTP_FRONT_DISPATCH_GATES_H
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/config.h"
 #include "proto/records.h"
 #include "proto/steps.h"
 
 struct gates;
 
-struct gates_options {
-    uint64_t calls_per_minute[UPSTREAMS]; // 0: learn it
-    double max_share;                     // of a learnt budget, 0 < max_share <= 1
-    uint64_t failures_to_open;            // 0: 5
-    uint64_t seed;                        // of the jitter
-};
-
-// What a call holds of its gate, from gates_take to gates_done or gates_return. A plain value, kept in the job.
+// What a call holds of its gate, from gates_take to gates_done or gates_return. A plain value, kept with the job.
 struct gate_pass {
     enum upstream upstream;
     enum limit_class limit;
     uint64_t taken_ms;
-    bool probe;
-    bool held; // false: nothing (zeroed, or given back)
+    bool probe; // the breaker's
+    bool held;  // false: nothing (zeroed, or given back)
 };
 
-struct gates *gates_new(const struct gates_options *options);
+/** Takes calls_per_minute and max_share from `config`, which is not kept. */
+struct gates *gates_new(const struct config *config);
 void gates_free(struct gates **self);
 
-/** Whether a call of that kind may go now. UPSTREAM_NONE may unless everything is shut. Does not change what may go. */
+/** Whether a call of that kind may go now. UPSTREAM_NONE may unless everything is shut. Counts nothing. */
 bool gates_may(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms);
 
 /**
- * When to ask gates_may again: now_ms when it may now, UINT64_MAX when only something else than time can open it
- * (gates_done, gates_return, gates_shut).
+ * When to ask gates_may again: now_ms when it may now, 0 when only something else than time can open it (gates_done,
+ * gates_return, gates_shut). An earliest time, not a promise.
  */
 uint64_t gates_next_ms(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms);
 
-/**
- * Counts a call as handed out. Does not ask gates_may, so that jobs a former front handed out are counted, too
- * (`adopted`: these are never the breaker's probe).
+/** Counts a call as handed out. Does not ask gates_may: jobs that a former front handed out are counted with it, too.
  */
-struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum limit_class limit, bool adopted,
-                            uint64_t now_ms);
+struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+    __attribute__((warn_unused_result));
 
 /**
  * Gives the pass back with what became of the call. A call that never left the machine (!report->sent) is not counted.
@@ -63,7 +54,10 @@ struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum lim
  */
 void gates_done(struct gates *self, struct gate_pass *pass, const struct report *report, uint64_t now_ms);
 
-/** Gives the pass back of a job without a result (lost, or its worker died). maybe_sent: it counts as a call. */
+/**
+ * Gives the pass back of a job without a result (put back, lost, or its worker died); nothing happens if it is not
+ * held. maybe_sent: it counts as a call.
+ */
 void gates_return(struct gates *self, struct gate_pass *pass, bool maybe_sent, uint64_t now_ms);
 
 /** Shuts or opens everything: while the ledger cannot be written, nothing goes out. */
@@ -74,11 +68,11 @@ enum breaker { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 // For /status and /metrics.
 struct gate_status {
     uint64_t in_flight;
-    uint64_t used;                        // calls that count against the last minute, without those in flight
-    uint64_t budget;                      // what may be used in a minute; 0: no bound known
-    uint64_t total;                       // the account's, as answers say; 0: unknown
-    uint64_t remaining;                   // the account's, as the newest answer says
-    bool remaining_known;                 // and that is less than a minute ago
+    uint64_t used;      // calls that count against the last minute, without those in flight
+    uint64_t budget;    // what may be used in a minute; 0: no bound known
+    uint64_t total;     // the account's, as answers say; 0: unknown
+    uint64_t remaining; // the account's, as the newest answers say
+    bool remaining_known;
     uint64_t class_used[LIMIT_CLASSES];   // as `used`; LIMIT_ANY stays 0
     uint64_t class_budget[LIMIT_CLASSES]; // as `budget`
     uint64_t paused_ms;                   // how long the pause lasts still

@@ -71,7 +71,7 @@ static void settle(struct heap *self, size_t place)
     set(self, place, node);
 }
 
-void heap_put(struct heap *self, struct heap_node *node)
+void heap_push(struct heap *self, struct heap_node *node)
 {
     assert(!heap_holds(node));
     if (self->size == self->room) {
@@ -99,7 +99,7 @@ void heap_remove(struct heap *self, struct heap_node *node)
     settle(self, place);
 }
 
-struct heap_node *heap_take(struct heap *self)
+struct heap_node *heap_pop(struct heap *self)
 {
     struct heap_node *top = heap_top(self);
     if (top)

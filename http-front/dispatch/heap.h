@@ -29,9 +29,9 @@ bool heap_holds(const struct heap_node *node);
 struct heap_node *heap_top(const struct heap *self);
 
 /** The node must be in no heap. */
-void heap_put(struct heap *self, struct heap_node *node);
+void heap_push(struct heap *self, struct heap_node *node);
 /** Takes the first out; NULL when empty. */
-struct heap_node *heap_take(struct heap *self);
+struct heap_node *heap_pop(struct heap *self);
 /** Takes any out; the node must be in this heap. */
 void heap_remove(struct heap *self, struct heap_node *node);
 /** To be called after what the element is compared by has changed; the node must be in this heap. */
