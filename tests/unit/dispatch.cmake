@@ -1,0 +1,3 @@
+if(TARGET front_dispatch)
+  deskbell_unit_test(lanes front_dispatch)
+endif()

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules of docs/design.md 4, one test each, with a clock made of numbers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http-front/dispatch/lanes.h"
+
+static const struct lane_rules rules = {
+    .gather_quiet_ms = 1000, .gather_max_ms = 1500, .context_wait_ms = 1000, .ticket_wait_ms = 60000, .settle_ms = 5000};
+
+static struct conversation *with_ticket(uint64_t ticket_id)
+{
+    struct lane record = {.conversation = "c", .ticket_id = ticket_id};
+    return lanes_conversation_new("c", &record);
+}
+
+static struct item *add(struct conversation *c, uint64_t kind, uint64_t seq, uint64_t time_ms, uint64_t arrived)
+{
+    struct item *item = lanes_item_new(kind, seq);
+    item->time_ms = time_ms;
+    item->accepted_ms = time_ms;
+    item->arrived_mono_ms = arrived;
+    lanes_add(&c->sides[steps_side(kind)], item);
+    return item;
+}
+
+static struct lane_choice next(struct conversation *c, enum lane_side side, uint64_t now)
+{
+    return lanes_next(&c->sides[side], &rules, now);
+}
+
+static void an_empty_lane_rests(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    assert_int_equal(next(c, SIDE_DESK, 10).verdict, LANE_NOTHING);
+    assert_true(lanes_is_idle(c));
+    lanes_conversation_free(&c);
+    assert_null(c);
+}
+
+static void a_first_message_goes_at_once_and_alone(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct item *first = add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 10);
+    add(c, EVENT_CUSTOMER_MESSAGE, 2, 200, 10);
+    struct lane_choice choice = next(c, SIDE_DESK, 10);
+    assert_int_equal(choice.verdict, LANE_READY);
+    assert_ptr_equal(choice.item, first);
+    assert_int_equal(choice.step, STEP_READ_CUSTOMER);
+    assert_int_equal(choice.wake_mono_ms, 1010);
+    lanes_conversation_free(&c);
+}
+
+static void a_customer_who_cannot_be_read_in_time_gets_a_ticket_all_the_same(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 10);
+    assert_int_equal(next(c, SIDE_DESK, 1009).step, STEP_READ_CUSTOMER);
+    assert_int_equal(next(c, SIDE_DESK, 1010).step, STEP_CREATE_TICKET);
+    lanes_conversation_free(&c);
+}
+
+static void the_order_is_when_it_was_said(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    add(c, EVENT_CUSTOMER_MESSAGE, 5, 300, 10);
+    struct item *early = add(c, EVENT_CUSTOMER_MESSAGE, 7, 100, 20);
+    add(c, EVENT_CUSTOMER_MESSAGE, 6, 300, 15);
+    assert_ptr_equal(c->sides[SIDE_DESK].head, early);
+    assert_int_equal(early->next->seq, 5);
+    assert_int_equal(early->next->next->seq, 6);
+    lanes_conversation_free(&c);
+}
+
+static void messages_gather_until_it_is_quiet(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *head = add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 1000);
+    struct lane_choice choice = next(c, SIDE_DESK, 1000);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 2000);
+    add(c, EVENT_CUSTOMER_MESSAGE, 2, 200, 1400);
+    assert_int_equal(next(c, SIDE_DESK, 2000).wake_mono_ms, 2400);
+    // Never longer than gather_max_ms after the first.
+    add(c, EVENT_CUSTOMER_MESSAGE, 3, 300, 1900);
+    assert_int_equal(next(c, SIDE_DESK, 2400).wake_mono_ms, 2500);
+    choice = next(c, SIDE_DESK, 2500);
+    assert_int_equal(choice.verdict, LANE_READY);
+    assert_int_equal(choice.step, STEP_APPEND_NOTE);
+    struct item *others[8];
+    assert_int_equal(lanes_gather(&c->sides[SIDE_DESK], head, others, 8), 2);
+    assert_int_equal(others[0]->seq, 2);
+    assert_int_equal(others[1]->seq, 3);
+    lanes_conversation_free(&c);
+}
+
+static void an_agents_message_between_divides_the_note(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *head = add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 0);
+    add(c, EVENT_AGENT_MESSAGE, 2, 200, 0);
+    add(c, EVENT_CUSTOMER_MESSAGE, 3, 300, 0);
+    struct item *others[8];
+    assert_int_equal(lanes_gather(&c->sides[SIDE_DESK], head, others, 8), 0);
+    lanes_conversation_free(&c);
+}
+
+static void a_retry_holds_the_lane_but_a_context_read_does_not(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *context = add(c, EVENT_CONTEXT, 1, 50, 0);
+    context->not_before_mono_ms = 9000;
+    struct item *first = add(c, EVENT_CUSTOMER_MESSAGE, 2, 100, 0);
+    add(c, EVENT_AGENT_MESSAGE, 3, 200, 0);
+    assert_ptr_equal(next(c, SIDE_DESK, 5000).item, first);
+    first->not_before_mono_ms = 7000;
+    struct lane_choice choice = next(c, SIDE_DESK, 5000);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 7000);
+    lanes_conversation_free(&c);
+}
+
+static void what_has_begun_is_finished_first(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct item *begun = add(c, EVENT_CUSTOMER_MESSAGE, 1, 500, 0);
+    begun->step = STEP_CREATE_TICKET;
+    c->sides[SIDE_DESK].active = begun;
+    add(c, EVENT_CUSTOMER_MESSAGE, 2, 100, 0); // said earlier, arrived later
+    struct lane_choice choice = next(c, SIDE_DESK, 5000);
+    assert_ptr_equal(choice.item, begun);
+    assert_int_equal(choice.step, STEP_CREATE_TICKET);
+    lanes_conversation_free(&c);
+}
+
+static void doubt_looks_before_it_repeats(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t kind;
+        enum step write;
+        enum step look;
+    } cases[] = {{EVENT_CUSTOMER_MESSAGE, STEP_CREATE_TICKET, STEP_LOOK_TICKET},
+                 {EVENT_CUSTOMER_MESSAGE, STEP_APPEND_NOTE, STEP_LOOK_NOTE},
+                 {EVENT_AGENT_MESSAGE, STEP_MIRROR_NOTE, STEP_LOOK_MIRROR},
+                 {EVENT_NOTICE, STEP_NOTICE_NOTE, STEP_LOOK_NOTICE},
+                 {EVENT_HINT, STEP_POST_MESSAGE, STEP_LOOK_MESSAGE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct conversation *c = with_ticket(42);
+        struct item *item = add(c, cases[i].kind, 1, 100, 0);
+        struct side *side = &c->sides[steps_side(cases[i].kind)];
+        item->step = (uint8_t)cases[i].write;
+        item->claimed = item->doubt = true;
+        side->active = item;
+        assert_int_equal(lanes_next(side, &rules, 10).step, cases[i].look);
+        item->doubt = false;
+        assert_int_equal(lanes_next(side, &rules, 10).step, cases[i].write);
+        lanes_conversation_free(&c);
+    }
+}
+
+static void a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *relay = add(c, EVENT_HINT, 1, 100, 0);
+    relay->step = STEP_POST_MESSAGE;
+    relay->claimed = true;
+    c->sides[SIDE_CHAT].active = relay;
+    assert_true(lanes_undecided(&c->sides[SIDE_CHAT]));
+    add(c, EVENT_AGENT_MESSAGE, 2, 150, 0);
+    assert_int_equal(next(c, SIDE_DESK, 5000).verdict, LANE_NOTHING);
+    struct item *customer = add(c, EVENT_CUSTOMER_MESSAGE, 3, 200, 0);
+    assert_ptr_equal(next(c, SIDE_DESK, 5000).item, customer);
+    relay->claimed = false;
+    assert_int_equal(next(c, SIDE_DESK, 5000).item->seq, 2);
+    assert_int_equal(next(c, SIDE_DESK, 5000).step, STEP_MIRROR_CHAT_AGENT);
+    lanes_conversation_free(&c);
+}
+
+static void a_relay_does_not_post_while_a_mirror_is_undecided(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *mirror = add(c, EVENT_AGENT_MESSAGE, 1, 100, 0);
+    mirror->step = STEP_MIRROR_NOTE;
+    mirror->claimed = mirror->doubt = true;
+    c->sides[SIDE_DESK].active = mirror;
+    struct item *relay = add(c, EVENT_HINT, 2, 100, 0);
+    // Reading is allowed, posting is not.
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_LIST_ENTRIES);
+    relay->step = STEP_POST_MESSAGE;
+    c->sides[SIDE_CHAT].active = relay;
+    assert_int_equal(next(c, SIDE_CHAT, 10).verdict, LANE_NOTHING);
+    mirror->claimed = mirror->doubt = false;
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_POST_MESSAGE);
+    // A customer's note in doubt is no obstacle: what customers said is never relayed.
+    mirror->kind = EVENT_CUSTOMER_MESSAGE;
+    mirror->step = STEP_APPEND_NOTE;
+    mirror->claimed = mirror->doubt = true;
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_POST_MESSAGE);
+    lanes_conversation_free(&c);
+}
+
+static void what_needs_a_ticket_waits_for_it_but_not_for_ever(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct item *agent = add(c, EVENT_AGENT_MESSAGE, 1, 100, 1000);
+    struct lane_choice choice = next(c, SIDE_DESK, 2000);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 61000);
+    choice = next(c, SIDE_DESK, 61000);
+    assert_int_equal(choice.verdict, LANE_EXPIRED);
+    assert_ptr_equal(choice.item, agent);
+    // A customer's message behind it opens the ticket.
+    struct item *customer = add(c, EVENT_CUSTOMER_MESSAGE, 2, 200, 2000);
+    assert_ptr_equal(next(c, SIDE_DESK, 2000).item, customer);
+    lanes_conversation_free(&c);
+}
+
+static void the_record_is_kept_as_a_copy(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(c, arena);
+    assert_string_equal(lane.conversation, "c");
+    char user[] = "someone";
+    lane.user = user;
+    lane.ticket_id = 43;
+    lanes_set_record(c, &lane);
+    memset(user, 'x', sizeof user - 1);
+    lane = lanes_record(c, arena);
+    assert_string_equal(lane.user, "someone");
+    assert_int_equal(c->ticket_id, 43);
+    arena_free(&arena);
+    lanes_conversation_free(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_lane_rests),
+        cmocka_unit_test(a_first_message_goes_at_once_and_alone),
+        cmocka_unit_test(a_customer_who_cannot_be_read_in_time_gets_a_ticket_all_the_same),
+        cmocka_unit_test(the_order_is_when_it_was_said),
+        cmocka_unit_test(messages_gather_until_it_is_quiet),
+        cmocka_unit_test(an_agents_message_between_divides_the_note),
+        cmocka_unit_test(a_retry_holds_the_lane_but_a_context_read_does_not),
+        cmocka_unit_test(what_has_begun_is_finished_first),
+        cmocka_unit_test(doubt_looks_before_it_repeats),
+        cmocka_unit_test(a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass),
+        cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
+        cmocka_unit_test(what_needs_a_ticket_waits_for_it_but_not_for_ever),
+        cmocka_unit_test(the_record_is_kept_as_a_copy),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
