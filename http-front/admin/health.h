@@ -15,6 +15,6 @@ void health_set_draining(bool draining);
 bool health_draining(void);
 /** True when events can be made durable, a worker is there and the front is staying. */
 bool health_ready(void);
-/** {"ready":true|false,"missing":["..."]}; freed with free(). */
-char *health_json(void);
+/** {"ready":true|false,"missing":["..."]}; freed with free(). *ready (may be NULL) gets the same answer. */
+char *health_json(bool *ready);
 #endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the front can do its work. Atomics; any thread.
+#include "http-front/admin/health.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_bool committer, draining;
+static _Atomic uint64_t workers;
+
+void health_set_committer(bool healthy)
+{
+    atomic_store(&committer, healthy);
+}
+
+void health_set_workers(uint64_t ready)
+{
+    atomic_store(&workers, ready);
+}
+
+void health_set_draining(bool now)
+{
+    atomic_store(&draining, now);
+}
+
+bool health_draining(void)
+{
+    return atomic_load(&draining);
+}
+
+bool health_ready(void)
+{
+    return atomic_load(&committer) && atomic_load(&workers) && !atomic_load(&draining);
+}
+
+char *health_json(bool *ready)
+{
+    // Each is read once, so that the list and the verdict agree.
+    const char *missing[3];
+    size_t count = 0;
+    if (!atomic_load(&committer))
+        missing[count++] = "the ledger takes no events";
+    if (!atomic_load(&workers))
+        missing[count++] = "no worker is ready";
+    if (atomic_load(&draining))
+        missing[count++] = "this front is leaving";
+    char text[256];
+    int used = snprintf(text, sizeof text, "{\"ready\":%s,\"missing\":[", count ? "false" : "true");
+    for (size_t i = 0; i < count; i++)
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s\"%s\"", i ? "," : "", missing[i]);
+    snprintf(text + used, sizeof text - (size_t)used, "]}");
+    if (ready)
+        *ready = !count;
+    char *copy = strdup(text);
+    if (!copy)
+        abort();
+    return copy;
+}

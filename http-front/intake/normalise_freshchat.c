@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Freshchat's conversation webhooks as events (freshworks-api 1.3-1.6). Pure; runs in request threads, after the
+// signature was found right and before anything is stored.
+#include "http-front/intake/normalise_freshchat.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "http-front/intake/parts.h"
+#include "http-front/intake/payload.h"
+#include "proto/clock.h"
+
+static struct normalised ignored(enum answer answer)
+{
+    return (struct normalised){.result = NORMALISE_IGNORED, .answer = answer};
+}
+
+static struct normalised bad(enum answer answer)
+{
+    return (struct normalised){.result = NORMALISE_BAD, .answer = answer};
+}
+
+static bool is_one_of(const char *text, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(text, list[i]))
+            return true;
+    return false;
+}
+
+// object[key] as a time. False when it is absent or no time.
+static bool read_time(const json_t *object, const char *key, int64_t *ms)
+{
+    const json_t *value = payload_get(object, key);
+    return json_is_string(value) && clock_parse_iso(json_string_value(value), json_string_length(value), ms);
+}
+
+// A numeric twin: text of digits, in the message or one level up (freshworks-api 1.5); a plain number is taken as well.
+static const char *read_twin(const json_t *message, const json_t *data, const char *key, struct arena *arena)
+{
+    const json_t *value = payload_get(message, key);
+    if (!value)
+        value = payload_get(data, key);
+    if (json_is_integer(value))
+        return arena_printf(arena, "%lld", (long long)json_integer_value(value));
+    const char *text = json_string_value(value);
+    if (!text || strlen(text) > ID_MAX || text[strspn(text, "0123456789")])
+        return "";
+    return arena_copy(arena, text, strlen(text));
+}
+
+enum sender { SENDER_USER, SENDER_AGENT, SENDER_OTHER };
+
+struct actor {
+    const char *type;
+    const char *id;
+};
+
+// The message's own actor wins over the envelope's; each half falls back for itself. False when one has a wrong type.
+static bool read_actor(const json_t *root, const json_t *message, struct arena *arena, struct actor *actor)
+{
+    const json_t *envelope = payload_get(root, "actor");
+    enum payload_id type = payload_id(message, "actor_type", ID_MAX, arena, &actor->type);
+    if (type == PAYLOAD_ABSENT)
+        type = payload_id(envelope, "actor_type", ID_MAX, arena, &actor->type);
+    enum payload_id id = payload_id(message, "actor_id", ID_MAX, arena, &actor->id);
+    if (id == PAYLOAD_ABSENT)
+        id = payload_id(envelope, "actor_id", ID_MAX, arena, &actor->id);
+    return type != PAYLOAD_WRONG && id != PAYLOAD_WRONG;
+}
+
+// Where nobody says what the actor is, an actor who is the conversation's customer still is one.
+static enum sender sender_of(const struct actor *actor, const char *user)
+{
+    if (!strcmp(actor->type, "user"))
+        return SENDER_USER;
+    if (!strcmp(actor->type, "agent"))
+        return SENDER_AGENT;
+    if (!*actor->type && *actor->id && !strcmp(actor->id, user))
+        return SENDER_USER;
+    return SENDER_OTHER;
+}
+
+// ANSWER_ACCEPTED, or why a message of this type is of no use or no event.
+static enum answer check_type(const json_t *message)
+{
+    const json_t *type = payload_get(message, "message_type");
+    if (type && !json_is_string(type))
+        return ANSWER_BAD_EVENT;
+    const char *text = type ? json_string_value(type) : "normal";
+    if (!strcmp(text, "private"))
+        return ANSWER_IGNORED_PRIVATE;
+    if (strcmp(text, "normal") && *text)
+        return ANSWER_IGNORED_MESSAGE_TYPE;
+    return payload_true(message, "botsPrivateNote") ? ANSWER_IGNORED_BOT_NOTE : ANSWER_ACCEPTED;
+}
+
+static bool channel_served(const struct normalise_options *options, const char *channel, const char *twin)
+{
+    return !options->channel_count || is_one_of(channel, options->channels, options->channel_count) ||
+           (*twin && is_one_of(twin, options->channels, options->channel_count));
+}
+
+// Reads all parts into the event. False when what should be a list is none.
+static bool read_parts(const json_t *message, struct arena *arena, struct parts *parts)
+{
+    const json_t *present = payload_get(message, "message_parts");
+    *parts = parts_new(arena);
+    bool lists = present ? parts_add(parts, present, arena)
+                         : parts_add_version_1(parts, payload_get(message, "msg_parts"), arena);
+    lists = lists && parts_add(parts, payload_get(message, "reply_parts"), arena);
+    parts_finish(parts, arena);
+    return lists;
+}
+
+static struct normalised normalise_message(const json_t *root, const struct normalise_options *options,
+                                           struct arena *arena)
+{
+    const json_t *data = payload_get(root, "data");
+    const json_t *message = payload_get(data, "message");
+    if (!json_is_object(message))
+        return bad(ANSWER_BAD_EVENT);
+
+    int64_t action_ms = 0, said_ms = 0;
+    bool action_known = read_time(root, "action_time", &action_ms);
+    if (options->replay_window_ms > 0) {
+        if (!action_known)
+            return bad(ANSWER_BAD_TIME);
+        int64_t age_ms = options->now_ms - action_ms;
+        if (age_ms > options->replay_window_ms || -age_ms > options->replay_window_ms)
+            return bad(ANSWER_BAD_AGE);
+    }
+    if (!read_time(message, "created_time", &said_ms)) {
+        if (!action_known)
+            return bad(ANSWER_BAD_TIME);
+        said_ms = action_ms;
+    }
+
+    struct event event = {0};
+    struct actor actor;
+    if (payload_id(message, "id", ID_MAX, arena, &event.message) != PAYLOAD_FOUND)
+        return bad(ANSWER_BAD_ID);
+    if (payload_id(message, "conversation_id", ID_MAX, arena, &event.conversation) != PAYLOAD_FOUND)
+        return bad(ANSWER_BAD_CONVERSATION);
+    if (payload_id(message, "channel_id", ID_MAX, arena, &event.channel) == PAYLOAD_WRONG ||
+        payload_id(message, "user_id", ID_MAX, arena, &event.user) == PAYLOAD_WRONG ||
+        !read_actor(root, message, arena, &actor))
+        return bad(ANSWER_BAD_EVENT);
+
+    enum answer type = check_type(message);
+    if (type == ANSWER_BAD_EVENT)
+        return bad(type);
+    if (type != ANSWER_ACCEPTED)
+        return ignored(type);
+    enum sender sender = sender_of(&actor, event.user);
+    if (sender == SENDER_OTHER)
+        return ignored(ANSWER_IGNORED_ACTOR);
+    if (!channel_served(options, event.channel, read_twin(message, data, "freshchat_channel_id", arena)))
+        return ignored(ANSWER_IGNORED_CHANNEL);
+
+    struct parts parts;
+    if (!read_parts(message, arena, &parts))
+        return bad(ANSWER_BAD_EVENT);
+    // A customer may well mean a full stop; greetings that consist of one are filling (freshworks-api 1.6).
+    if (parts_blank(&parts) || (sender != SENDER_USER && parts_full_stop(&parts)))
+        return ignored(ANSWER_IGNORED_EMPTY);
+
+    event.kind = sender == SENDER_USER ? EVENT_CUSTOMER_MESSAGE : EVENT_AGENT_MESSAGE;
+    event.key = arena_printf(arena, "freshchat:message:%s", event.message);
+    event.conversation_twin = read_twin(message, data, "freshchat_conversation_id", arena);
+    event.actor = actor.id;
+    if (!*event.user && sender == SENDER_USER)
+        event.user = actor.id;
+    event.time_ms = (uint64_t)said_ms;
+    event.parts.items = parts.items;
+    event.parts.count = parts.count;
+    event.reason = "";
+    return (struct normalised){.result = NORMALISE_EVENT, .answer = ANSWER_ACCEPTED, .event = event};
+}
+
+static struct normalised normalise_root(const json_t *root, const struct normalise_options *options,
+                                        struct arena *arena)
+{
+    static const char *const lifecycle[] = {"conversation_assignment", "conversation_resolution",
+                                            "conversation_reopen"};
+    const json_t *action = payload_get(root, "action");
+    if (!action) // newer events name themselves elsewhere; unknown ones are acknowledged (freshworks-api 1.3)
+        return json_is_string(payload_get(root, "event_type")) ? ignored(ANSWER_IGNORED_ACTION) : bad(ANSWER_BAD_EVENT);
+    if (!json_is_string(action))
+        return bad(ANSWER_BAD_EVENT);
+    if (!strcmp(json_string_value(action), "message_create"))
+        return normalise_message(root, options, arena);
+    if (is_one_of(json_string_value(action), lifecycle, sizeof lifecycle / sizeof *lifecycle))
+        return ignored(ANSWER_IGNORED_LIFECYCLE);
+    return ignored(ANSWER_IGNORED_ACTION);
+}
+
+struct normalised normalise_freshchat(const void *body, size_t size, const struct normalise_options *options,
+                                      struct arena *arena)
+{
+    json_t *root = payload_parse(body, size);
+    if (!root)
+        return bad(ANSWER_BAD_JSON);
+    struct normalised result = normalise_root(root, options, arena);
+    json_decref(root);
+    return result;
+}

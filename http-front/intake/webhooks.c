@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two webhooks. Runs in CivetWeb's threads; each request is whole in one thread until the event is on disk.
+#include "http-front/intake/webhooks.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-front/intake/normalise_freshchat.h"
+#include "http-front/intake/normalise_freshdesk.h"
+#include "proto/clock.h"
+#include "proto/log.h"
+
+// A refusal of one kind is logged at most this often; the metrics count every one.
+#define LOG_EVERY_MS 60000
+
+static const char *const source_names[METRICS_SOURCES] = {"freshchat", "freshdesk"};
+
+static void log_refusal(enum metrics_source source, enum answer answer, const struct request *request)
+{
+    static _Atomic int64_t logged_ms[METRICS_SOURCES][ANSWERS];
+    int64_t now_ms = clock_mono_ms() + LOG_EVERY_MS, last_ms = atomic_load(&logged_ms[source][answer]);
+    if ((last_ms && now_ms - last_ms < LOG_EVERY_MS) ||
+        !atomic_compare_exchange_strong(&logged_ms[source][answer], &last_ms, now_ms))
+        return;
+    log_warn("webhook_refused", "source=%s status=%d reason=%s from=%s so_far=%llu", source_names[source],
+             answer_status(answer), answer_word(answer), request->info->remote_addr,
+             (unsigned long long)metrics_answers(source, answer));
+}
+
+static enum answer verify_freshchat(const struct http_options *options, const struct request *request, const void *body,
+                                    size_t size, int64_t now_ms)
+{
+    const char *signature = request_header(request, "X-Freshchat-Signature");
+    switch (signature_verify(options->freshchat_keys, signature, body, size, now_ms)) {
+    case SIGNATURE_RIGHT:
+        return ANSWER_ACCEPTED;
+    case SIGNATURE_MISSING:
+        return ANSWER_SIGNATURE_MISSING;
+    case SIGNATURE_MALFORMED:
+        return ANSWER_SIGNATURE_MALFORMED;
+    case SIGNATURE_WRONG:
+        break;
+    }
+    return ANSWER_SIGNATURE_WRONG;
+}
+
+static enum answer verify_freshdesk(const struct http_options *options, const struct request *request, int64_t now_ms)
+{
+    switch (tokens_check(options->freshdesk_tokens, request_header(request, "X-Deskbell-Token"),
+                         request_header(request, "Authorization"), now_ms)) {
+    case TOKENS_RIGHT:
+        return ANSWER_ACCEPTED;
+    case TOKENS_MISSING:
+        return ANSWER_TOKEN_MISSING;
+    case TOKENS_WRONG:
+        break;
+    }
+    return ANSWER_TOKEN_WRONG;
+}
+
+static enum answer make_durable(const struct http_options *options, const struct event *event)
+{
+    switch (options->accept(options->accept_arg, event)) {
+    case ACCEPT_STORED:
+        return ANSWER_ACCEPTED;
+    case ACCEPT_DUPLICATE:
+        return ANSWER_DUPLICATE;
+    case ACCEPT_UNAVAILABLE:
+        break;
+    }
+    return ANSWER_UNAVAILABLE;
+}
+
+// From a verified body to the answer.
+static enum answer take(const struct http_options *options, enum metrics_source source, const void *body, size_t size,
+                        int64_t now_ms)
+{
+    struct normalise_options rules = {.channels = options->channels,
+                                      .channel_count = options->channel_count,
+                                      .replay_window_ms = options->replay_window_ms,
+                                      .now_ms = now_ms};
+    struct arena *arena = arena_new();
+    struct normalised normalised = source == METRICS_FRESHCHAT ? normalise_freshchat(body, size, &rules, arena)
+                                                               : normalise_freshdesk(body, size, &rules, arena);
+    enum answer answer = normalised.answer;
+    if (normalised.result == NORMALISE_EVENT)
+        answer = make_durable(options, &normalised.event);
+    arena_free(&arena);
+    return answer;
+}
+
+static enum answer work(const struct http_options *options, enum metrics_source source, struct request *request)
+{
+    if (!request_is(request, "POST"))
+        return ANSWER_METHOD;
+    if (!request_is_json(request))
+        return ANSWER_CONTENT_TYPE;
+    uint8_t *body;
+    size_t size;
+    enum answer answer = request_read_body(request, options->max_body_bytes, options->request_timeout_ms, &body, &size);
+    if (answer != ANSWER_ACCEPTED)
+        return answer;
+    int64_t now_ms = options->now_ms();
+    answer = source == METRICS_FRESHCHAT ? verify_freshchat(options, request, body, size, now_ms)
+                                         : verify_freshdesk(options, request, now_ms);
+    if (answer == ANSWER_ACCEPTED)
+        answer = take(options, source, body, size, now_ms);
+    free(body);
+    return answer;
+}
+
+static const char *extra_headers(enum metrics_source source, enum answer answer)
+{
+    switch (answer_status(answer)) {
+    case 405:
+        return "Allow: POST\r\n";
+    case 401:
+        return source == METRICS_FRESHDESK ? "WWW-Authenticate: Basic realm=\"deskbell\"\r\n" : NULL;
+    case 503:
+        return "Retry-After: 5\r\n";
+    default:
+        return NULL;
+    }
+}
+
+void webhooks_handle(const struct http_options *options, enum metrics_source source, struct request *request)
+{
+    int64_t began_ms = clock_mono_ms();
+    enum answer answer = work(options, source, request);
+    int status = answer_status(answer);
+    metrics_count_answer(source, answer);
+    if (status == 200) {
+        char text[64];
+        int size = snprintf(text, sizeof text, "{\"status\":\"%s\"}", answer_sentence(answer));
+        request_answer(request, status, "application/json", NULL, text, (size_t)size);
+        log_debug("webhook", "source=%s status=%s reason=%s", source_names[source], answer_sentence(answer),
+                  answer_word(answer));
+    } else {
+        request_refuse(request, status, extra_headers(source, answer), answer_sentence(answer));
+        log_refusal(source, answer, request);
+    }
+    metrics_observe(HISTOGRAM_WEBHOOK, (uint64_t)(clock_mono_ms() - began_ms));
+}
