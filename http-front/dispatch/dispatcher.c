@@ -391,10 +391,7 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->deferred = zlistx_new();
     self->jobs = jobs_new();
     self->links = links_new(config->runtime_dir, ledger_epoch(options->ledger), (uint32_t)config->workers.in_flight);
-    struct gates_options gates = {.max_share = config->freshdesk.max_share, .seed = (uint64_t)clock_mono_us()};
-    gates.calls_per_minute[UPSTREAM_FRESHCHAT] = (uint64_t)config->freshchat.calls_per_minute;
-    gates.calls_per_minute[UPSTREAM_FRESHDESK] = (uint64_t)config->freshdesk.calls_per_minute;
-    self->gates = gates_new(&gates);
+    self->gates = gates_new(config);
     make_heaps(self);
     if (self->wake_fd < 0 || !self->conversations || !self->suspects || !self->deferred)
         abort();

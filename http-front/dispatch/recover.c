@@ -87,7 +87,7 @@ static bool load_one(void *arg, const struct pending *pending)
             side->out = jobs_add(self->jobs, item->job_id, side, item, NULL);
             side->out->step = item->step;
             const struct step_info *info = steps_info(item->step);
-            side->out->pass = gates_take(self->gates, info->upstream, info->limit, true, item->arrived_mono_ms);
+            side->out->pass = gates_take(self->gates, info->upstream, info->limit, item->arrived_mono_ms);
             side->state = LANE_OUT;
         } else {
             item->doubt = true;

@@ -35,7 +35,7 @@ static void wake_at(struct dispatcher *self, struct side *side, uint64_t mono_ms
     if (mono_ms == 0)
         return;
     side->wake_mono_ms = mono_ms;
-    heap_put(self->timers, &side->timer);
+    heap_push(self->timers, &side->timer);
     side->timed = true;
 }
 
@@ -63,7 +63,7 @@ void schedule_consider(struct dispatcher *self, struct side *side)
         const struct step_info *info = steps_info(choice.step);
         side->score = score_of(choice.item, info);
         side->queue = (uint8_t)(info->upstream * LIMIT_CLASSES + info->limit);
-        heap_put(self->ready[info->upstream][info->limit], &side->ready);
+        heap_push(self->ready[info->upstream][info->limit], &side->ready);
         side->queued = true;
     }
 }
@@ -155,7 +155,7 @@ static struct side *best_of(struct dispatcher *self, int upstream, uint64_t now,
             continue;
         if (!gates_may(self->gates, (enum upstream)upstream, (enum limit_class) class, now)) {
             uint64_t at = gates_next_ms(self->gates, (enum upstream)upstream, (enum limit_class) class, now);
-            if (at != UINT64_MAX && (!*wake || at < *wake))
+            if (at && (!*wake || at < *wake))
                 *wake = at;
             continue;
         }
