@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// A ticket's entries; see entries.h.
+#include "workers/entries.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/fields.h"
+#include "workers/flow.h"
+#include "workers/text.h"
+#include "workers/text_html.h"
+
+enum { SOURCE_REPLY = 0, SOURCE_NOTE = 2 };
+
+static int by_age(const void *a, const void *b)
+{
+    const struct entries_item *left = a;
+    const struct entries_item *right = b;
+    if (left->time_ms != right->time_ms)
+        return left->time_ms < right->time_ms ? -1 : 1;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+bool entries_read(struct arena *arena, const struct response *response, struct entries_items *out)
+{
+    *out = (struct entries_items){0};
+    const json_t *list = fields_list(response->json, "conversations");
+    if (!list)
+        return false;
+    size_t size = json_array_size(list);
+    out->items = arena_alloc(arena, (size + 1) * sizeof *out->items);
+    out->more = size > 0 && (response->link_next || size >= FLOW_PAGE_SIZE);
+    for (size_t i = 0; i < size; i++) {
+        const json_t *json = json_array_get(list, i);
+        const json_t *source = json_object_get(json, "source");
+        uint64_t number = fields_id(json, "id");
+        uint64_t time_ms = fields_time(json, "created_at");
+        if (!number || !time_ms)
+            continue;
+        out->items[out->count++] = (struct entries_item){
+            .id = arena_printf(arena, "%" PRIu64, number),
+            .number = number,
+            .time_ms = time_ms,
+            // what does not say that it is public is not: a private word must never get out
+            .incoming = !json_is_false(json_object_get(json, "incoming")),
+            .is_private = !json_is_false(json_object_get(json, "private")),
+            .source = json_is_integer(source) && json_integer_value(source) >= 0 && json_integer_value(source) < 1000
+                          ? (int)json_integer_value(source)
+                          : -1,
+            .author = fields_id(json, "user_id"),
+            .json = json,
+        };
+    }
+    qsort(out->items, out->count, sizeof *out->items, by_age);
+    return true;
+}
+
+bool entries_is_agent(const struct entries_item *item)
+{
+    return !item->is_private && !item->incoming && item->author &&
+           (item->source == SOURCE_REPLY || item->source == SOURCE_NOTE);
+}
+
+bool entries_has(const struct written *items, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(items[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+static const char *body_text(struct arena *arena, const struct entries_item *item, unsigned flags)
+{
+    const char *text = text_html_plain(arena, fields_raw(item->json, "body"), flags, TEXT_MAX / 2);
+    if (!*text && flags) // nothing but a quote: then the quote is what was meant
+        text = text_html_plain(arena, fields_raw(item->json, "body"), TEXT_HTML_ALL, TEXT_MAX / 2);
+    if (!*text)
+        text = text_clean(arena, fields_raw(item->json, "body_text"), TEXT_MAX / 2);
+    return text;
+}
+
+static bool is_blank(struct arena *arena, const char *text)
+{
+    return !*text_words(arena, text);
+}
+
+const char *entries_text(struct arena *arena, const struct entries_item *item)
+{
+    const char *body = body_text(arena, item, item->source == SOURCE_REPLY ? TEXT_HTML_NO_QUOTES : TEXT_HTML_ALL);
+    struct text_buf out = text_buf_new(arena);
+    if (!is_blank(arena, body))
+        text_buf_add(&out, body);
+    const json_t *attachments = json_object_get(item->json, "attachments");
+    size_t index;
+    json_t *attachment;
+    json_array_foreach((json_t *)attachments, index, attachment)
+    {
+        const char *url = fields_line(arena, attachment, "attachment_url", 8192);
+        const char *name = fields_line(arena, attachment, "name", 255);
+        if (!text_is_link(url) || out.length > TEXT_MAX - 16384)
+            continue;
+        if (out.length)
+            text_buf_add(&out, "\n");
+        text_buf_add(&out, *name ? name : "attachment");
+        text_buf_add(&out, ": ");
+        text_buf_add(&out, url);
+    }
+    return out.data;
+}
+
+static const struct written *newest(const struct lane *lane)
+{
+    const struct written *last = NULL;
+    for (size_t i = 0; i < lane->desk_written.count; i++) {
+        const struct written *one = &lane->desk_written.items[i];
+        if (!last || one->time_ms > last->time_ms ||
+            (one->time_ms == last->time_ms && strtoull(one->id, NULL, 10) > strtoull(last->id, NULL, 10)))
+            last = one;
+    }
+    return last;
+}
+
+const struct entries_item *entries_find(struct arena *arena, const struct entries_items *page, const struct lane *lane,
+                                        const struct entries_wanted *wanted)
+{
+    const struct written *last = newest(lane);
+    uint64_t last_id = last ? strtoull(last->id, NULL, 10) : 0;
+    const char *words = text_words(arena, text_html_plain(arena, wanted->body, TEXT_HTML_ALL, TEXT_MAX));
+    for (size_t i = 0; i < page->count; i++) {
+        const struct entries_item *item = &page->items[i];
+        if (item->incoming != wanted->incoming || item->is_private != wanted->is_private ||
+            (wanted->author && item->author != wanted->author) || item->time_ms < wanted->floor_ms)
+            continue;
+        if (last && (item->time_ms < last->time_ms || (item->time_ms == last->time_ms && item->number < last_id)))
+            continue;
+        if (entries_has(lane->desk_written.items, lane->desk_written.count, item->id))
+            continue;
+        const char *html = fields_raw(item->json, "body");
+        const char *there = text_words(arena, text_html_plain(arena, html, TEXT_HTML_ALL, TEXT_MAX));
+        if (!*there)
+            there = text_words(arena, fields_raw(item->json, "body_text"));
+        if (strcmp(words, there) == 0)
+            return item;
+    }
+    return NULL;
+}

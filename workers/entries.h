@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The entries of a ticket as Freshdesk lists them (freshworks-api 4.5): read, sorted, told apart, turned into text.
+// Pure functions.
+#ifndef WORKERS_ENTRIES_H
+#define WORKERS_ENTRIES_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "proto/arena.h"
+#include "proto/records.h"
+#include "workers/step.h"
+
+// Entries so much older than the mark are looked at again: two agents' entries may become visible out of order.
+enum { ENTRIES_OVERLAP_MS = 300000 };
+
+struct entries_item {
+    const char *id;
+    uint64_t number;  // the same as a number
+    uint64_t time_ms; // created_at, helpdesk clock
+    bool incoming;
+    bool is_private;
+    int source;         // -1: not said
+    uint64_t author;    // 0: nobody, an automation
+    const json_t *json; // borrowed from the answer
+};
+
+struct entries_items {
+    struct entries_item *items;
+    size_t count;
+    bool more; // there is a further page
+};
+
+/** The entries of one answered page, sorted by time, then id. False when the answer holds no list. */
+bool entries_read(struct arena *arena, const struct response *response, struct entries_items *out);
+
+/** Whether this is an agent speaking to the customer: public, not incoming, a reply or a note, by somebody. */
+bool entries_is_agent(const struct entries_item *item);
+
+/** Whether the id is among those. */
+bool entries_has(const struct written *items, size_t count, const char *id);
+
+/** What the entry says, in plain text with links and attachments as lines; replies without quoted history. "": nothing.
+ */
+const char *entries_text(struct arena *arena, const struct entries_item *item);
+
+// What a look for a note of ours wants.
+struct entries_wanted {
+    bool incoming;
+    bool is_private;
+    uint64_t author;   // 0: any
+    uint64_t floor_ms; // created_at at least, helpdesk clock
+    const char *body;  // the HTML that was sent
+};
+
+/**
+ * The earliest entry that is what was sent: right kind and author, not older than the floor, not yet known as ours,
+ * after the newest that is ours, and with the same words. NULL: none on this page.
+ */
+const struct entries_item *entries_find(struct arena *arena, const struct entries_items *page, const struct lane *lane,
+                                        const struct entries_wanted *wanted);
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Common parts of all flows; see flow.h. Runs in the worker's one thread.
+#include "workers/flow.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/clock.h"
+#include "workers/fields.h"
+#include "workers/text.h"
+
+enum { CAUSE_MAX_BYTES = 1024, WRITTEN_MOST = 16, FOLLOWUPS_MOST = 8, OBSERVED_MAX_BYTES = 2048 };
+
+// ---- reports --------------------------------------------------------------------------------------------------------
+
+void flow_done(struct report *report, enum step next, const char *what)
+{
+    report->outcome = OUTCOME_DONE;
+    report->next_step = next;
+    report->what = what;
+}
+
+void flow_end(struct job_context *context, struct report *report, enum outcome outcome, const char *format, ...)
+{
+    char sentence[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    report->outcome = outcome;
+    report->next_step = STEP_NONE;
+    report->cause = text_line(context->arena, sentence, CAUSE_MAX_BYTES);
+}
+
+void flow_unexpected(struct job_context *context, struct report *report, const char *lacks)
+{
+    const struct step_info *info = steps_info(context->job->step);
+    flow_end(context, report, info && info->kind == STEP_WRITE ? OUTCOME_DOUBT : OUTCOME_RETRY,
+             "The answer of %s to %s lacks %s.", info ? steps_upstream_name(info->upstream) : "the upstream",
+             steps_name(context->job->step), lacks);
+}
+
+static void add_written(struct job_context *context, struct written **items, size_t *count, const char *id,
+                        uint64_t time_ms, enum upstream upstream)
+{
+    if (!*items)
+        *items = arena_alloc(context->arena, WRITTEN_MOST * sizeof **items);
+    assert(*count < WRITTEN_MOST);
+    (*items)[(*count)++] = (struct written){.id = id, .time_ms = time_ms ? time_ms : flow_now_ms(context, upstream)};
+}
+
+void flow_wrote_desk(struct job_context *context, struct report *report, const char *id, uint64_t time_ms)
+{
+    add_written(context, &report->desk_written.items, &report->desk_written.count, id, time_ms, UPSTREAM_FRESHDESK);
+}
+
+void flow_wrote_chat(struct job_context *context, struct report *report, const char *id, uint64_t time_ms)
+{
+    add_written(context, &report->chat_written.items, &report->chat_written.count, id, time_ms, UPSTREAM_FRESHCHAT);
+}
+
+void flow_followup(struct job_context *context, struct report *report, enum event_kind kind, uint64_t delay_ms,
+                   uint64_t round)
+{
+    if (!report->followups.items)
+        report->followups.items = arena_alloc(context->arena, FOLLOWUPS_MOST * sizeof *report->followups.items);
+    assert(report->followups.count < FOLLOWUPS_MOST);
+    report->followups.items[report->followups.count++] =
+        (struct followup){.kind = kind, .delay_ms = delay_ms, .round = round, .reason = ""};
+}
+
+bool flow_observed(struct job_context *context, const struct request *request, struct report *report)
+{
+    if (context->config->mode != CONFIG_MODE_OBSERVE)
+        return false;
+    const char *body = request->body ? request->body : "";
+    log_info("would_write", "step=%s upstream=%s method=%s path=%s body=%s", steps_name(context->job->step),
+             steps_upstream_name(request->upstream), request->method, request->path,
+             text_clean(context->arena, body, OBSERVED_MAX_BYTES));
+    flow_done(report, STEP_NONE, "observed only");
+    return true;
+}
+
+// ---- answers --------------------------------------------------------------------------------------------------------
+
+bool flow_ticket_gone(const struct response *response)
+{
+    return response->answer == ANSWER_NOT_FOUND || response->status == 404 || response->status == 405;
+}
+
+bool flow_refuses(const struct response *response, const char *field)
+{
+    static const char prefix[] = "custom_fields.";
+    const json_t *errors = json_object_get(response->json, "errors");
+    size_t index;
+    json_t *error;
+    json_array_foreach((json_t *)errors, index, error)
+    {
+        const char *named = fields_raw(error, "field");
+        if (strncmp(named, prefix, sizeof prefix - 1) == 0)
+            named += sizeof prefix - 1;
+        if (*field && strcmp(named, field) == 0)
+            return true;
+    }
+    return false;
+}
+
+// ---- clocks ---------------------------------------------------------------------------------------------------------
+
+int64_t flow_ahead_ms(const struct job_context *context, enum upstream upstream)
+{
+    return context->clock_known[upstream] ? context->clock_ahead_ms[upstream] : 0;
+}
+
+uint64_t flow_moved(uint64_t ms, int64_t by_ms)
+{
+    if (by_ms < 0)
+        return ms > (uint64_t)-by_ms ? ms - (uint64_t)-by_ms : 0;
+    return ms > UINT64_MAX - (uint64_t)by_ms ? UINT64_MAX : ms + (uint64_t)by_ms;
+}
+
+uint64_t flow_now_ms(const struct job_context *context, enum upstream upstream)
+{
+    return flow_moved((uint64_t)clock_wall_ms(), flow_ahead_ms(context, upstream));
+}
+
+// ---- looks ----------------------------------------------------------------------------------------------------------
+
+uint64_t flow_since_ms(const struct job_context *context)
+{
+    const struct job *job = context->job;
+    return job->since_ms ? job->since_ms : job->events.count ? job->events.items[0].accepted_ms : 0;
+}
+
+uint64_t flow_look_begin(struct job_context *context, enum upstream upstream)
+{
+    struct found *found = &context->found;
+    if (!found->clock_known && context->clock_known[upstream]) {
+        found->clock_known = true;
+        found->clock_ahead_ms = (uint64_t)context->clock_ahead_ms[upstream];
+    }
+    return found->page ? found->page : 1;
+}
+
+bool flow_look_learn(struct job_context *context, const struct response *response)
+{
+    struct found *found = &context->found;
+    if (found->clock_known || !response->date_ms)
+        return false;
+    int64_t ahead = (int64_t)response->date_ms - clock_wall_ms();
+    found->clock_known = true;
+    found->clock_ahead_ms = (uint64_t)ahead;
+    return ahead > FLOW_CLOCK_APART_MS || ahead < -FLOW_CLOCK_APART_MS;
+}
+
+bool flow_look_again(struct job_context *context, const struct response *response, enum step look,
+                     struct report *report)
+{
+    if (!flow_look_learn(context, response))
+        return false;
+    context->found.page = 0;
+    flow_done(report, look, "");
+    return true;
+}
+
+uint64_t flow_look_floor(const struct job_context *context, uint64_t since_ms)
+{
+    const struct found *found = &context->found;
+    if (!found->clock_known)
+        return flow_moved(since_ms, -FLOW_MARGIN_UNKNOWN_MS);
+    return flow_moved(since_ms, (int64_t)found->clock_ahead_ms - FLOW_MARGIN_KNOWN_MS);
+}
+
+static void forget_look(struct found *found)
+{
+    found->page = 0;
+    found->clock_known = false;
+    found->clock_ahead_ms = 0;
+}
+
+void flow_look_next(struct job_context *context, enum step look, bool more, struct report *report)
+{
+    struct found *found = &context->found;
+    uint64_t page = found->page ? found->page : 1;
+    if (more && page < FLOW_MOST_PAGES) {
+        found->page = page + 1;
+        flow_done(report, look, "");
+        return;
+    }
+    if (more) {
+        // Never "not found" without having seen everything: that would repeat a write that may be there.
+        found->page = 0;
+        flow_end(context, report, OUTCOME_RETRY, "The list that %s reads has no end within %d pages.", steps_name(look),
+                 FLOW_MOST_PAGES);
+        return;
+    }
+    forget_look(found);
+    flow_end(context, report, OUTCOME_NOT_FOUND, "%s did not find what %s may have written.", steps_name(look),
+             steps_name(steps_looked_for(look)));
+}
+
+void flow_look_found(struct job_context *context)
+{
+    forget_look(&context->found);
+}

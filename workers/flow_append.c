@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appends messages: what the customer wrote after the first message goes to the ticket as one public, incoming note by
+// the requester, each message with its chat time. A ticket that takes nothing any more is followed by a new one with
+// the same messages. In doubt, the ticket's entries are read and matched on author, time, position and words.
+#include "workers/flows.h"
+
+#include <inttypes.h>
+
+#include "proto/log.h"
+#include "workers/customer.h"
+#include "workers/flow.h"
+#include "workers/note.h"
+#include "workers/parts.h"
+
+enum { ROUND_WITH_MESSAGE = 3 }; // context reads 1 and 2 belong to the opening
+
+static struct note note_of(const struct job_context *context)
+{
+    struct text_buf body = text_buf_new(context->arena);
+    for (size_t i = 0; i < context->job->events.count; i++) {
+        text_buf_add(&body, "<div><b>");
+        parts_add_time(&body, &context->job->events.items[i]);
+        text_buf_add(&body, "</b> ");
+        parts_add_html(&body, &context->job->events.items[i], false);
+        text_buf_add(&body, "</div>");
+    }
+    return (struct note){.body = body.data, .incoming = true, .author = context->job->lane.requester_id};
+}
+
+static enum step_choice append_begin(struct job_context *context, struct request *request, struct report *report)
+{
+    struct note note = note_of(context);
+    return note_begin(context, &note, request, report);
+}
+
+// What is missing of the customer is asked for again with each message.
+static void report_note(struct job_context *context, struct report *report)
+{
+    flow_done(report, STEP_NONE, "messages appended");
+    if (!customer_complete(&context->job->lane.context))
+        flow_followup(context, report, EVENT_CONTEXT, 0, ROUND_WITH_MESSAGE);
+}
+
+static void append_finish(struct job_context *context, const struct response *response, struct report *report)
+{
+    struct note note = note_of(context);
+    if (note_finish(context, &note, response, report)) {
+        report_note(context, report);
+    } else if (flow_ticket_gone(response)) {
+        struct found *found = &context->found;
+        log_warn("ticket_gone", "ticket=%" PRIu64 " conversation=%s", context->job->lane.ticket_id,
+                 context->job->lane.conversation);
+        found->closed_ticket = arena_printf(context->arena, "%" PRIu64, context->job->lane.ticket_id);
+        found->context = context->job->lane.context;
+        found->omit = 0;
+        flow_done(report, STEP_CREATE_TICKET, "");
+    }
+}
+
+static void look_finish(struct job_context *context, const struct response *response, struct report *report)
+{
+    struct note note = note_of(context);
+    if (note_look_finish(context, &note, response, report))
+        report_note(context, report);
+}
+
+const struct step_code flow_append_steps[] = {
+    {STEP_APPEND_NOTE, append_begin, append_finish},
+    {STEP_LOOK_NOTE, note_look_begin, look_finish},
+    {STEP_NONE, NULL, NULL},
+};

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Notes, written and looked for; see note.h.
+#include "workers/note.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "proto/log.h"
+#include "workers/fields.h"
+#include "workers/flow.h"
+
+static uint64_t author_of(const struct job_context *context, const struct note *note)
+{
+    return context->found.omit & NOTE_OMIT_AUTHOR ? 0 : note->author;
+}
+
+enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request,
+                            struct report *report)
+{
+    json_t *body = json_object();
+    fields_put(body, "body", note->body);
+    if (json_object_set_new(body, "private", json_boolean(note->is_private)) != 0 ||
+        json_object_set_new(body, "incoming", json_boolean(note->incoming)) != 0)
+        abort();
+    if (author_of(context, note))
+        fields_put_id(body, "user_id", author_of(context, note));
+    *request = (struct request){
+        .upstream = UPSTREAM_FRESHDESK,
+        .method = "POST",
+        .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/notes", context->job->lane.ticket_id),
+        .body = fields_body(context->arena, body),
+    };
+    return flow_observed(context, request, report) ? STEP_ANSWER : STEP_CALL;
+}
+
+bool note_finish(struct job_context *context, const struct note *note, const struct response *response,
+                 struct report *report)
+{
+    const char *id = fields_id_text(context->arena, response->json, "id");
+    if (response->answer == ANSWER_OK && fields_id(response->json, "id")) {
+        uint64_t time_ms = fields_time(response->json, "created_at");
+        flow_wrote_desk(context, report, id, time_ms ? time_ms : response->date_ms);
+        return true;
+    }
+    if (response->answer == ANSWER_OK) {
+        flow_unexpected(context, report, "an entry id");
+    } else if (response->answer == ANSWER_REFUSED && author_of(context, note) && flow_refuses(response, "user_id")) {
+        context->found.omit |= NOTE_OMIT_AUTHOR;
+        log_warn("author_refused", "ticket=%" PRIu64 " author=%" PRIu64, context->job->lane.ticket_id, note->author);
+        flow_done(report, (enum step)context->job->step, "");
+    } else if (!flow_ticket_gone(response)) {
+        answers_default(context, response, report);
+    }
+    return false;
+}
+
+enum step_choice note_look_begin(struct job_context *context, struct request *request, struct report *report)
+{
+    (void)report;
+    uint64_t page = flow_look_begin(context, UPSTREAM_FRESHDESK);
+    *request = (struct request){
+        .upstream = UPSTREAM_FRESHDESK,
+        .method = "GET",
+        .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/conversations?per_page=%d&page=%" PRIu64,
+                             context->job->lane.ticket_id, FLOW_PAGE_SIZE, page),
+    };
+    return STEP_CALL;
+}
+
+bool note_look_finish(struct job_context *context, const struct note *note, const struct response *response,
+                      struct report *report)
+{
+    enum step look = (enum step)context->job->step;
+    if (flow_ticket_gone(response)) { // nothing is there, and the write will be told so
+        flow_look_next(context, look, false, report);
+        return false;
+    }
+    if (response->answer != ANSWER_OK) {
+        answers_default(context, response, report);
+        return false;
+    }
+    struct entries_items page;
+    if (!entries_read(context->arena, response, &page)) {
+        flow_unexpected(context, report, "a list of entries");
+        return false;
+    }
+    // The list is whole whatever our clock says: it need not be asked for again, only judged with the right clock.
+    flow_look_learn(context, response);
+    struct entries_wanted wanted = {
+        .incoming = note->incoming,
+        .is_private = note->is_private,
+        .author = author_of(context, note),
+        .floor_ms = flow_look_floor(context, flow_since_ms(context)),
+        .body = note->body,
+    };
+    const struct entries_item *item = entries_find(context->arena, &page, &context->job->lane, &wanted);
+    if (!item) {
+        flow_look_next(context, look, page.more, report);
+        return false;
+    }
+    flow_look_found(context);
+    flow_wrote_desk(context, report, item->id, item->time_ms);
+    return true;
+}

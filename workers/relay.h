@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the two halves of the relay share: flow_relay.c finds the entries and who speaks them, flow_post.c says them in
+// the chat.
+#ifndef WORKERS_RELAY_H
+#define WORKERS_RELAY_H
+#include "workers/step.h"
+
+// Bits of found.omit in this flow.
+enum {
+    RELAY_TWIN = 1 << 0,       // the conversation answers under its numeric id only
+    RELAY_LIST_AGAIN = 1 << 1, // there was more than one job may carry: list again when this is posted
+};
+
+/** Goes on with found.entries[0]: the look-ups of its author that are needed, then look or post; without entries, ends.
+ */
+void relay_next(struct job_context *context, struct report *report, const char *what);
+
+/** Settles found.chat_agent for found.entries[0] from the cache alone, as far as it knows. */
+void relay_settle_agent(struct job_context *context);
+#endif

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTML to plain text: libxml2's HTML parser makes the tree, a walk without recursion writes the text. The writer works
+// in lines: white space is held back until a word follows, so that no line begins or ends with it.
+#include "workers/text_html.h"
+
+#include <libxml/HTMLparser.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "workers/text.h"
+
+// More HTML than this is not read: the result is bounded far below it.
+enum { HTML_MAX_BYTES = 1 << 20, QUOTE_DEPTH_SHOWN = 8 };
+
+struct writer {
+    struct text_buf out;
+    size_t max_bytes;
+    unsigned flags;
+    int breaks;       // line ends to write before the next word: 2 sets a paragraph apart
+    bool gap;         // a space to write before the next word on this line
+    bool has_line;    // the present line has a word
+    const char *mark; // "- " or "3. " to begin the next line with, or NULL
+    bool in_link;
+    struct text_buf label; // the words of the link so far
+    int quotes;            // depth of <blockquote>
+    int preformatted;
+    bool full;
+};
+
+// ---- writing --------------------------------------------------------------------------------------------------------
+
+static void want_break(struct writer *self, int breaks)
+{
+    if (!breaks)
+        return;
+    if (self->breaks < breaks)
+        self->breaks = breaks;
+    self->gap = false;
+}
+
+static void write_point(struct writer *self, unsigned point)
+{
+    size_t before = self->out.length;
+    if (self->breaks && self->out.length) {
+        text_buf_add(&self->out, self->breaks > 1 ? "\n\n" : "\n");
+        self->has_line = false;
+    }
+    self->breaks = 0;
+    if (!self->has_line) {
+        for (int i = 0; i < self->quotes && i < QUOTE_DEPTH_SHOWN; i++)
+            text_buf_add(&self->out, "> ");
+        text_buf_add(&self->out, self->mark ? self->mark : "");
+        self->mark = NULL;
+    } else if (self->gap) {
+        text_buf_add(&self->out, " ");
+    }
+    if (self->in_link && self->gap && self->label.length)
+        text_buf_add(&self->label, " ");
+    self->gap = false;
+    self->has_line = true;
+    text_buf_add_point(&self->out, point);
+    if (self->in_link)
+        text_buf_add_point(&self->label, point);
+    if (self->out.length > self->max_bytes) {
+        text_buf_cut(&self->out, before);
+        self->full = true;
+    }
+}
+
+static void write_text(struct writer *self, const char *text)
+{
+    unsigned point;
+    while (!self->full && (point = text_next(&text)) != 0) {
+        bool blank = point == ' ' || point == '\t' || point == '\n' || point == '\r' || point == '\f' || point == 0xa0;
+        if (blank && self->preformatted && point == '\n') {
+            self->breaks = self->breaks ? 2 : 1;
+            self->gap = false;
+        } else if (blank && self->preformatted && point != '\r' && self->has_line && !self->breaks) {
+            write_point(self, ' ');
+        } else if (blank) {
+            self->gap = self->has_line && !self->breaks;
+        } else if (point >= 0x20 && !(point >= 0x7f && point <= 0x9f) && point != 0xfeff) {
+            write_point(self, point);
+        }
+    }
+}
+
+// ---- what an element is
+// ----------------------------------------------------------------------------------------------
+
+static bool named(const xmlNode *node, const char *const *names)
+{
+    for (; *names; names++)
+        if (strcasecmp((const char *)node->name, *names) == 0)
+            return true;
+    return false;
+}
+
+static bool is_named(const xmlNode *node, const char *name)
+{
+    return strcasecmp((const char *)node->name, name) == 0;
+}
+
+// The attribute's value in `arena`, "" when there is none.
+static const char *attribute(struct arena *arena, const xmlNode *node, const char *name)
+{
+    xmlChar *value = xmlGetProp(node, (const xmlChar *)name);
+    const char *copy = value ? text_line(arena, (const char *)value, 8192) : "";
+    xmlFree(value);
+    return copy;
+}
+
+// Whether the class list has a word that mail programs and Freshdesk use for what was said before, or for a signature.
+static bool is_history(struct arena *arena, const xmlNode *node)
+{
+    static const char *const words[] = {"freshdesk_quote", "gmail_quote",     "gmail_extra",         "yahoo_quoted",
+                                        "moz-cite-prefix", "gmail_signature", "freshdesk_signature", "moz-signature",
+                                        "fd-signature",    "signature",       "quoted-text",         "divRplyFwdMsg"};
+    if (is_named(node, "blockquote"))
+        return true;
+    if (!node->properties)
+        return false;
+    const char *lists[] = {attribute(arena, node, "class"), attribute(arena, node, "id")};
+    for (size_t list = 0; list < 2; list++)
+        for (const char *at = lists[list]; *at;) {
+            size_t length = strcspn(at, " ");
+            for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+                if (strlen(words[i]) == length && strncasecmp(at, words[i], length) == 0)
+                    return true;
+            at += length + (at[length] == ' ');
+        }
+    return false;
+}
+
+static bool is_skipped(struct writer *self, const xmlNode *node)
+{
+    static const char *const hidden[] = {"script", "style",  "head",   "title", "template", "iframe", "object", "embed",
+                                         "svg",    "canvas", "select", "audio", "video",    "map",    NULL};
+    if (named(node, hidden))
+        return true;
+    return (self->flags & TEXT_HTML_NO_QUOTES) && is_history(self->out.arena, node);
+}
+
+// Line ends an element sets before and after itself.
+static int breaks_of(const xmlNode *node)
+{
+    static const char *const paragraphs[] = {"p",  "h1", "h2", "h3", "h4",    "h5",  "h6", "blockquote",
+                                             "ul", "ol", "dl", "hr", "table", "pre", NULL};
+    static const char *const lines[] = {"div",    "li",      "tr",     "section", "article", "header", "footer",
+                                        "dt",     "dd",      "center", "address", "form",    "main",   "nav",
+                                        "figure", "caption", "body",   "aside",   NULL};
+    return named(node, paragraphs) ? 2 : named(node, lines) ? 1 : 0;
+}
+
+// ---- elements with words of their own
+// --------------------------------------------------------------------------------
+
+static const char *list_mark(struct arena *arena, const xmlNode *node)
+{
+    if (!node->parent || !is_named(node->parent, "ol"))
+        return "- ";
+    int number = 1;
+    for (const xmlNode *before = node->prev; before; before = before->prev)
+        number += before->type == XML_ELEMENT_NODE && is_named(before, "li");
+    return arena_printf(arena, "%d. ", number);
+}
+
+static void write_image(struct writer *self, const xmlNode *node)
+{
+    struct arena *arena = self->out.arena;
+    const char *source = attribute(arena, node, "src");
+    const char *label = attribute(arena, node, "alt");
+    const char *width = attribute(arena, node, "width");
+    if (strcmp(width, "0") == 0 || strcmp(width, "1") == 0) // a counting pixel, not a picture
+        return;
+    if (text_is_link(source))
+        write_text(self, arena_printf(arena, *label ? " %s (%s) " : " %s%s ", label, source));
+    else
+        write_text(self, *label ? label : "[image]");
+}
+
+// The address behind a label, unless the label says it already.
+static void write_target(struct writer *self, const xmlNode *node)
+{
+    struct arena *arena = self->out.arena;
+    const char *target = attribute(arena, node, "href");
+    const char *bare = strncasecmp(target, "mailto:", 7) == 0 ? target + 7
+                       : strncasecmp(target, "tel:", 4) == 0  ? target + 4
+                                                              : NULL;
+    if (!bare && !text_is_link(target))
+        return;
+    const char *shown = bare ? bare : target;
+    if (!*shown || strpbrk(shown, " <>\""))
+        return;
+    const char *label = self->label.data;
+    if (!*label) {
+        write_text(self, shown);
+        return;
+    }
+    // "example.com" and "https://example.com/" say the same
+    const char *host = strstr(target, "://");
+    host = host ? host + 3 : shown;
+    size_t length = strlen(host);
+    bool slash = length && host[length - 1] == '/';
+    if (strcmp(label, shown) == 0 || strcmp(label, host) == 0 ||
+        (slash && (strlen(label) == length - 1 || strlen(label) == strlen(shown) - 1) &&
+         (strncmp(label, host, length - 1) == 0 || strncmp(label, shown, strlen(shown) - 1) == 0)))
+        return;
+    write_text(self, arena_printf(arena, " (%s)", shown));
+}
+
+// ---- the walk -------------------------------------------------------------------------------------------------------
+
+static void enter(struct writer *self, const xmlNode *node)
+{
+    want_break(self, breaks_of(node));
+    if (is_named(node, "br"))
+        want_break(self, self->breaks ? 2 : 1);
+    if (is_named(node, "blockquote"))
+        self->quotes++;
+    if (is_named(node, "pre") || is_named(node, "textarea"))
+        self->preformatted++;
+    if (is_named(node, "li"))
+        self->mark = list_mark(self->out.arena, node);
+    if (is_named(node, "img"))
+        write_image(self, node);
+    if ((is_named(node, "td") || is_named(node, "th")) && self->has_line && !self->breaks)
+        write_text(self, " | ");
+    if (is_named(node, "a")) { // links do not nest in parsed HTML
+        text_buf_cut(&self->label, 0);
+        self->in_link = true;
+    }
+}
+
+static void leave(struct writer *self, const xmlNode *node)
+{
+    if (is_named(node, "a")) {
+        self->in_link = false;
+        write_target(self, node);
+    }
+    if (is_named(node, "blockquote"))
+        self->quotes--;
+    if (is_named(node, "pre") || is_named(node, "textarea"))
+        self->preformatted--;
+    if (is_named(node, "li"))
+        self->mark = NULL;
+    want_break(self, breaks_of(node));
+}
+
+static void walk(struct writer *self, const xmlNode *root)
+{
+    const xmlNode *node = root;
+    while (node && !self->full) {
+        bool inside = node->type == XML_ELEMENT_NODE && !is_skipped(self, node);
+        if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
+            write_text(self, (const char *)node->content);
+        if (inside)
+            enter(self, node);
+        if (inside && node->children) {
+            node = node->children;
+            continue;
+        }
+        if (inside)
+            leave(self, node);
+        while (node != root && !node->next) {
+            node = node->parent;
+            leave(self, node);
+        }
+        if (node == root)
+            return;
+        node = node->next;
+    }
+}
+
+// What is left when the tree cannot be had: everything between tags.
+static void write_untagged(struct writer *self, const char *html)
+{
+    struct text_buf words = text_buf_new(self->out.arena);
+    bool tag = false;
+    for (; *html; html++) {
+        if (*html == '<')
+            tag = true;
+        else if (*html == '>')
+            tag = false;
+        else if (!tag)
+            text_buf_add_bytes(&words, html, 1);
+        if (*html == '<')
+            text_buf_add(&words, " ");
+    }
+    write_text(self, words.data);
+}
+
+const char *text_html_plain(struct arena *arena, const char *html, unsigned flags, size_t max_bytes)
+{
+    struct writer writer = {
+        .out = text_buf_new(arena), .label = text_buf_new(arena), .max_bytes = max_bytes, .flags = flags};
+    const char *clean = text_clean(arena, html, HTML_MAX_BYTES);
+    if (!*clean)
+        return writer.out.data;
+    htmlParserCtxtPtr parser = htmlNewParserCtxt();
+    if (!parser)
+        abort();
+    htmlDocPtr tree = htmlCtxtReadMemory(parser, clean, (int)strlen(clean), NULL, "UTF-8",
+                                         HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                                             HTML_PARSE_NONET | HTML_PARSE_COMPACT);
+    bool halted = parser->disableSAX != 0; // nested deeper than libxml2 goes: the tree ends there
+    if (tree && !halted && xmlDocGetRootElement(tree))
+        walk(&writer, xmlDocGetRootElement(tree));
+    else
+        write_untagged(&writer, clean);
+    xmlFreeDoc(tree);
+    htmlFreeParserCtxt(parser);
+    return writer.out.data;
+}
+
+bool text_html_is(const char *text)
+{
+    static const char *const tags[] = {"p",  "br", "b",  "strong", "i",    "em",  "u",    "a",
+                                       "ul", "ol", "li", "div",    "span", "img", "font", "blockquote"};
+    for (const char *at = strchr(text, '<'); at; at = strchr(at + 1, '<')) {
+        const char *name = at + 1 + (at[1] == '/');
+        for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+            size_t length = strlen(tags[i]);
+            if (strncasecmp(name, tags[i], length) == 0 && strchr(" />\t\n", name[length]) && name[length] &&
+                strchr(name, '>'))
+                return true;
+        }
+    }
+    return false;
+}

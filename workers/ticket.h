@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ticket's settings and custom fields, and what a helpdesk that refuses some of them gets instead. Used by the
+// flows that create and update tickets.
+#ifndef WORKERS_TICKET_H
+#define WORKERS_TICKET_H
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "workers/rules.h"
+#include "workers/step.h"
+
+// Bits of found.omit in these flows: what this helpdesk refused and the next attempt leaves out.
+enum ticket_omit {
+    TICKET_OMIT_CONVERSATION = 1 << 0,
+    TICKET_OMIT_CART = 1 << 1,
+    TICKET_OMIT_FRICTION = 1 << 2,
+    TICKET_OMIT_SCREEN = 1 << 3,
+    TICKET_OMIT_TYPE = 1 << 4,
+    TICKET_OMIT_GROUP = 1 << 5,
+    TICKET_OMIT_PRODUCT = 1 << 6,
+    TICKET_OMIT_TAGS = 1 << 7,
+    TICKET_OMIT_IDENTITY = 1 << 8,  // e-mail and phone: the Freshchat user id identifies the requester
+    TICKET_OMIT_REQUESTER = 1 << 9, // the former ticket's requester_id
+    TICKET_OMIT_NAME = 1 << 10,
+    TICKET_TYPED_EXTRAS = 1 << 11, // ticket.fields as numbers and booleans where they look like it
+    TICKET_OMIT_EXTRAS = 1 << 12,  // ticket.fields not at all
+};
+
+/** Puts type, group_id, product_id and tags, as configured and as the rules say. */
+void ticket_put_settings(const struct job_context *context, const struct rules_result *rules, json_t *ticket);
+
+/** Puts custom_fields: conversation (unless empty), cart, friction, screen, and those the helpdesk requires. Empty ones
+ * are left out. */
+void ticket_put_fields(const struct job_context *context, const char *conversation, json_t *ticket);
+
+/** Whether the conversation field is sent, so that a look can match it. */
+bool ticket_sends_conversation(const struct job_context *context);
+
+/**
+ * Reads which of the sent extras a refusal names and marks them in found.omit, with a line in the log. False when it
+ * names none that is still sent: another attempt would be refused again.
+ */
+bool ticket_omit(struct job_context *context, const struct response *response);
+
+/** One sentence about what is left out by now. */
+const char *ticket_omit_sentence(const struct job_context *context);
+#endif
