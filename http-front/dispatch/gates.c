@@ -355,7 +355,7 @@ static void judge(struct gates *self, struct gate *gate, bool probe, bool failed
 static void pause_gate(struct gates *self, struct gate *gate, const struct report *report, uint64_t taken_ms,
                        uint64_t now_ms)
 {
-    bool fresh = gate->pauses == 0 || taken_ms >= gate->pause_set_ms;
+    bool fresh = gate->pauses == 0 || taken_ms > gate->pause_set_ms;
     uint64_t wait = 0;
 
     if (report->retry_after_known && report->retry_after_ms > 0) {
@@ -382,19 +382,19 @@ void gates_done(struct gates *self, struct gate_pass *pass, const struct report 
     uint64_t taken_ms = held ? pass->taken_ms : since;
     bool probe = held && pass->probe;
 
+    // The gate is the one that was passed; only a report nobody waited for has nothing but its own word.
+    struct gate *gate = gate_of(self, held ? pass->upstream : called ? (enum upstream)report->upstream : UPSTREAM_NONE);
     if (held && pass->upstream != UPSTREAM_NONE)
         end_call(self, pass, spent, now_ms);
-    else if (called && spent)
-        window_add(&gate_of(self, (enum upstream)report->upstream)->all, now_ms);
-    if (pass)
+    else if (spent)
+        window_add(&gate->all, now_ms);
+    if (held)
         pass->held = false;
     if (!called) {
-        // The step needed no call: the next one is the probe.
         if (probe)
-            gate_of(self, pass->upstream)->breaker = BREAKER_OPEN;
+            gate->breaker = BREAKER_OPEN; // the step needed no call: the next one is the probe
         return;
     }
-    struct gate *gate = gate_of(self, (enum upstream)report->upstream);
     bool refused = report->http_status == 429;
     // A page that is no JSON under a 200 comes from a machine before the upstream, which is down behind it.
     bool failed = report->http_status == 0 || report->http_status >= 500 ||
@@ -406,7 +406,7 @@ void gates_done(struct gates *self, struct gate_pass *pass, const struct report 
     if (refused || (failed && report->retry_after_known)) {
         pause_gate(self, gate, report, taken_ms, now_ms);
     } else if (!failed) {
-        if (taken_ms >= gate->pause_set_ms)
+        if (taken_ms > gate->pause_set_ms)
             gate->pauses = 0;
         if (gate->width < WIDTH_MOST)
             gate->width++;

@@ -9,3 +9,7 @@ if(DESKBELL_SANITIZE MATCHES "thread")
   set_tests_properties(unit_ledger unit_mailbox unit_committer PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endif()
+deskbell_unit_test(gates proto_records)
+target_sources(test_gates PRIVATE ${CMAKE_SOURCE_DIR}/http-front/dispatch/gates.c)
+deskbell_unit_test(heap)
+target_sources(test_heap PRIVATE ${CMAKE_SOURCE_DIR}/http-front/dispatch/heap.c)

@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gates in made-up time. The simulations play an account with a budget per minute, other programs that use it, and
+// workers with many calls in flight, and count at the account's end what arrives in any sixty seconds.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "http-front/dispatch/gates.h"
+
+#define DESK UPSTREAM_FRESHDESK
+#define CHAT UPSTREAM_FRESHCHAT
+
+static struct gates *gates_with(int64_t chat_calls, int64_t desk_calls, double max_share)
+{
+    struct config config = {0};
+    config.freshchat.calls_per_minute = chat_calls;
+    config.freshdesk.calls_per_minute = desk_calls;
+    config.freshdesk.max_share = max_share;
+    return gates_new(&config);
+}
+
+static struct gate_status status_of(struct gates *gates, enum upstream upstream, uint64_t now_ms)
+{
+    struct gate_status status;
+    gates_status(gates, upstream, now_ms, &status);
+    return status;
+}
+
+static struct report answer(enum upstream upstream, uint64_t http_status)
+{
+    return (struct report){.upstream = upstream,
+                           .http_status = http_status,
+                           .sent = true,
+                           .outcome = http_status == 200 ? OUTCOME_DONE : OUTCOME_RETRY};
+}
+
+static struct report answer_left(uint64_t total, uint64_t remaining)
+{
+    struct report report = answer(DESK, 200);
+    report.rate_total = total;
+    report.rate_known = true;
+    report.rate_remaining = remaining;
+    return report;
+}
+
+// One call from hand-out to answer.
+static void call(struct gates *gates, struct report report, uint64_t now_ms)
+{
+    struct gate_pass pass = gates_take(gates, (enum upstream)report.upstream, LIMIT_ANY, now_ms);
+    gates_done(gates, &pass, &report, now_ms);
+    assert_false(pass.held);
+}
+
+// ---- budget ---------------------------------------------------------------------------------------------------------
+
+static void a_set_budget_has_a_small_burst_and_an_even_pace(void **state)
+{
+    struct gates *gates = gates_with(0, 60, 0.7);
+    uint64_t now = 1000000;
+    int burst = 0;
+
+    (void)state;
+    for (; gates_may(gates, DESK, LIMIT_ANY, now); burst++)
+        call(gates, answer(DESK, 200), now);
+    assert_int_equal(burst, 10);
+    uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+    assert_int_equal(next, now + 1000);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, next - 1));
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, next));
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, next), next);
+    assert_true(gates_may(gates, CHAT, LIMIT_ANY, now)); // the other upstream's gate is its own
+    gates_free(&gates);
+    assert_null(gates);
+}
+
+static void one_call_a_minute_is_one_call_a_minute(void **state)
+{
+    struct gates *gates = gates_with(0, 1, 0.7);
+    uint64_t now = 5000;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+        call(gates, answer(DESK, 200), now);
+        assert_false(gates_may(gates, DESK, LIMIT_ANY, now + 59999));
+        uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now + 59999);
+        assert_true(next >= now + 60000 && next <= now + 61000);
+        now = next;
+    }
+    gates_free(&gates);
+}
+
+static void calls_in_flight_are_used(void **state)
+{
+    struct gates *gates = gates_with(0, 6, 0.7);
+    struct gate_pass passes[6];
+    uint64_t now = 1000;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        now = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+        assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+        passes[i] = gates_take(gates, DESK, LIMIT_ANY, now);
+    }
+    // However long they take, no seventh goes: they may arrive there at any moment until they are answered.
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now + 600000));
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, now + 600000), 0);
+    assert_int_equal(status_of(gates, DESK, now).in_flight, 6);
+    now += 600000;
+    struct report done = answer(DESK, 200);
+    struct report unsent = answer(DESK, 0);
+    unsent.sent = false;
+    gates_done(gates, &passes[0], &done, now);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now)); // used for another minute
+    gates_done(gates, &passes[1], &unsent, now);          // never left: may be used at once
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+    gates_return(gates, &passes[2], true, now);
+    gates_return(gates, &passes[3], false, now);
+    gates_return(gates, &passes[3], false, now); // given back once only
+    struct gate_status status = status_of(gates, DESK, now);
+    assert_int_equal(status.in_flight, 2);
+    assert_int_equal(status.used, 2);
+    assert_int_equal(status.calls, 2);
+    assert_int_equal(status.budget, 6);
+    gates_free(&gates);
+}
+
+static void learns_its_share_from_answers(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = 100000;
+    int width = 0;
+
+    (void)state;
+    // Nothing known: not all at once.
+    struct gate_pass passes[16];
+    for (; gates_may(gates, DESK, LIMIT_ANY, now); width++)
+        passes[width] = gates_take(gates, DESK, LIMIT_ANY, now);
+    assert_int_equal(width, 8);
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, now), 0);
+    assert_int_equal(status_of(gates, DESK, now).budget, 0);
+    struct report report = answer_left(200, 150);
+    for (int i = 0; i < width; i++)
+        gates_done(gates, &passes[i], &report, now);
+    struct gate_status status = status_of(gates, DESK, now);
+    assert_int_equal(status.total, 200);
+    assert_int_equal(status.budget, 140);
+    assert_int_equal(status.remaining, 150);
+    assert_true(status.remaining_known);
+    assert_int_equal(status.class_budget[LIMIT_ANY], 0);
+    assert_int_equal(status.class_budget[LIMIT_TICKET_CREATE], 56);
+    assert_int_equal(status.class_budget[LIMIT_TICKET_LIST], 14);
+    // A smaller plan from one minute to the next.
+    report = answer_left(50, 10);
+    call(gates, report, now + 1);
+    assert_int_equal(status_of(gates, DESK, now + 1).budget, 35);
+    gates_free(&gates);
+}
+
+static void a_set_budget_is_not_shared(void **state)
+{
+    struct gates *gates = gates_with(0, 100, 0.5);
+    (void)state;
+    call(gates, answer_left(200, 150), 1000);
+    assert_int_equal(status_of(gates, DESK, 1000).budget, 100);
+    gates_free(&gates);
+}
+
+static void a_class_has_a_budget_of_its_own(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 1.0);
+    uint64_t now = 100000;
+    int lists = 0;
+
+    (void)state;
+    call(gates, answer_left(200, 199), now);
+    for (; lists < 100 && gates_may(gates, DESK, LIMIT_TICKET_LIST, now); lists++) {
+        struct gate_pass pass = gates_take(gates, DESK, LIMIT_TICKET_LIST, now);
+        struct report report = answer_left(200, 198 - (uint64_t)lists);
+        gates_done(gates, &pass, &report, now);
+    }
+    assert_int_equal(lists, 20);
+    assert_int_equal(status_of(gates, DESK, now).class_used[LIMIT_TICKET_LIST], 20);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+    assert_true(gates_may(gates, DESK, LIMIT_TICKET_CREATE, now));
+    uint64_t next = gates_next_ms(gates, DESK, LIMIT_TICKET_LIST, now);
+    assert_true(next >= now + 60000 && next <= now + 61000);
+    assert_true(gates_may(gates, DESK, LIMIT_TICKET_LIST, next));
+    gates_free(&gates);
+}
+
+static void does_not_use_what_others_have_used(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = 100000;
+
+    (void)state;
+    call(gates, answer_left(200, 3), now);
+    struct gate_pass passes[3];
+    for (int i = 0; i < 3; i++) {
+        assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+        passes[i] = gates_take(gates, DESK, LIMIT_ANY, now);
+    }
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now)); // three left, three on their way
+    struct report none_left = answer_left(200, 0);
+    struct report one_left = answer_left(200, 1);
+    gates_done(gates, &passes[0], &none_left, now + 10);
+    gates_done(gates, &passes[1], &one_left, now + 11); // overtaken: the account had one left before, not now
+    gates_done(gates, &passes[2], &none_left, now + 12);
+    assert_int_equal(status_of(gates, DESK, now + 12).remaining, 0);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now + 12));
+    // Nobody says when there is more: one call finds out.
+    uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now + 12);
+    assert_int_equal(next, now + 12 + 5000);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, next));
+    struct gate_pass pass = gates_take(gates, DESK, LIMIT_ANY, next);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, next));
+    struct report fresh = answer_left(200, 180);
+    gates_done(gates, &pass, &fresh, next + 20);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, next + 20));
+    // What was heard a minute ago is no news.
+    call(gates, answer_left(200, 0), next + 30);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, next + 30));
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, next + 30 + 61000));
+    gates_free(&gates);
+}
+
+// ---- simulated minutes ----------------------------------------------------------------------------------------------
+
+enum { SIM_MINUTES = 6, SIM_STEP_MS = 10, SIM_CALLS = 256, SIM_LOG = 20000 };
+
+struct sim_call {
+    struct gate_pass pass;
+    uint64_t arrives_ms;
+    uint64_t ends_ms;
+    bool used;
+    bool arrived;
+    struct report report;
+};
+
+struct sim {
+    struct gates *gates;
+    uint64_t total;  // of the account, in each clock minute
+    uint64_t others; // calls of other programs in a minute
+    unsigned seed;
+    struct sim_call calls[SIM_CALLS];
+    uint64_t log[SIM_LOG]; // when ours arrived
+    size_t logged;
+    uint64_t minute;
+    uint64_t minute_used;
+    uint64_t refused;
+    bool headers;
+};
+
+static void sim_arrive(struct sim *sim, struct sim_call *one, uint64_t now)
+{
+    one->arrived = true;
+    assert_true(sim->logged < SIM_LOG);
+    sim->log[sim->logged++] = now;
+    bool over = sim->minute_used >= sim->total;
+    sim->minute_used += !over;
+    sim->refused += over;
+    one->report = answer(DESK, over ? 429 : 200);
+    if (over) {
+        one->report.retry_after_known = true;
+        one->report.retry_after_ms = 60000 - now % 60000;
+    } else if (sim->headers && rand_r(&sim->seed) % 10) { // one answer in ten lacks them
+        one->report.rate_total = sim->total;
+        one->report.rate_known = true;
+        one->report.rate_remaining = sim->total - sim->minute_used;
+    }
+}
+
+static void sim_step(struct sim *sim, uint64_t now)
+{
+    if (now / 60000 != sim->minute) {
+        sim->minute = now / 60000;
+        sim->minute_used = 0;
+    }
+    if ((uint64_t)rand_r(&sim->seed) % 60000 < sim->others * SIM_STEP_MS && sim->minute_used < sim->total)
+        sim->minute_used++;
+    for (size_t i = 0; i < SIM_CALLS; i++) {
+        struct sim_call *one = &sim->calls[i];
+        if (one->used && !one->arrived && now >= one->arrives_ms)
+            sim_arrive(sim, one, now);
+        if (one->used && now >= one->ends_ms) {
+            one->report.took_ms = one->ends_ms - one->pass.taken_ms;
+            gates_done(sim->gates, &one->pass, &one->report, now);
+            one->used = false;
+        }
+        if (!one->used && gates_may(sim->gates, DESK, LIMIT_ANY, now)) {
+            uint64_t takes = 50 + (uint64_t)rand_r(&sim->seed) % 3000;
+            *one = (struct sim_call){.pass = gates_take(sim->gates, DESK, LIMIT_ANY, now), .used = true};
+            one->ends_ms = now + takes;
+            one->arrives_ms = now + (uint64_t)rand_r(&sim->seed) % takes;
+        }
+    }
+}
+
+// The most that arrived in any 60 seconds.
+static size_t sim_most(const struct sim *sim)
+{
+    size_t most = 0;
+    for (size_t first = 0, last = 0; last < sim->logged; last++) {
+        while (sim->log[first] + 60000 <= sim->log[last])
+            first++;
+        if (last - first + 1 > most)
+            most = last - first + 1;
+    }
+    return most;
+}
+
+static void sim_run(struct sim *sim)
+{
+    for (uint64_t now = 600000; now < 600000 + SIM_MINUTES * 60000; now += SIM_STEP_MS)
+        sim_step(sim, now);
+}
+
+static void parallel_workers_never_exceed_the_learnt_share(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        struct sim *sim = calloc(1, sizeof *sim);
+        assert_non_null(sim);
+        *sim = (struct sim){.gates = gates_with(0, 0, 0.7), .total = 200, .others = 40, .seed = seed, .headers = true};
+        sim_run(sim);
+        assert_true(sim_most(sim) <= 140);
+        assert_int_equal(sim->refused, 0);
+        assert_true(sim->logged >= SIM_MINUTES * 140 * 85 / 100); // and they are put to use
+        gates_free(&sim->gates);
+        free(sim);
+    }
+}
+
+static void parallel_workers_never_exceed_a_set_budget(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        struct sim *sim = calloc(1, sizeof *sim);
+        assert_non_null(sim);
+        *sim = (struct sim){.gates = gates_with(0, 90, 0.7), .total = 1000000, .seed = seed};
+        sim_run(sim);
+        assert_true(sim_most(sim) <= 90);
+        assert_true(sim->logged >= SIM_MINUTES * 90 * 85 / 100);
+        gates_free(&sim->gates);
+        free(sim);
+    }
+}
+
+static void greedy_others_leave_few_refusals(void **state)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+
+    (void)state;
+    assert_non_null(sim);
+    // The others take nearly all; ours sees it in the answers and does not storm against an empty account.
+    *sim = (struct sim){.gates = gates_with(0, 0, 0.7), .total = 200, .others = 190, .seed = 7, .headers = true};
+    sim_run(sim);
+    assert_true(sim_most(sim) <= 140);
+    assert_true(sim->refused <= SIM_MINUTES * 8);
+    gates_free(&sim->gates);
+    free(sim);
+}
+
+static void without_headers_refusals_decide(void **state)
+{
+    struct sim *sim = calloc(1, sizeof *sim);
+
+    (void)state;
+    assert_non_null(sim);
+    *sim = (struct sim){.gates = gates_with(0, 0, 0.7), .total = 300, .seed = 9};
+    sim_run(sim);
+    // Each minute is used up, and ends with at most what was in flight, not with a storm.
+    assert_true(sim->logged - sim->refused >= (SIM_MINUTES - 1) * 290);
+    assert_true(sim->refused <= (size_t)SIM_MINUTES * SIM_CALLS);
+    gates_free(&sim->gates);
+    free(sim);
+}
+
+// ---- pause ----------------------------------------------------------------------------------------------------------
+
+static void a_429_pauses_all_until_retry_after(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct report refused = answer(DESK, 429);
+
+    (void)state;
+    refused.retry_after_known = true;
+    refused.retry_after_ms = 30000;
+    call(gates, refused, 1000);
+    for (int limit = 0; limit < LIMIT_CLASSES; limit++)
+        assert_false(gates_may(gates, DESK, (enum limit_class)limit, 30999));
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, 2000), 31000);
+    assert_int_equal(status_of(gates, DESK, 1000).paused_ms, 30000);
+    assert_int_equal(status_of(gates, DESK, 1000).refused, 1);
+    assert_true(gates_may(gates, CHAT, LIMIT_ANY, 2000));
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, 31000));
+    // A shorter one does not shorten it.
+    refused.retry_after_ms = 30000;
+    call(gates, refused, 40000);
+    refused.retry_after_ms = 1000;
+    call(gates, refused, 40001);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, 69999));
+    // An answer of a day is not believed beyond an hour.
+    refused.retry_after_ms = 86400000;
+    call(gates, refused, 70000);
+    assert_true(gates_next_ms(gates, DESK, LIMIT_ANY, 70000) <= 70000 + 3600000);
+    gates_free(&gates);
+}
+
+static void a_429_without_a_time_backs_off(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = 1000;
+    uint64_t base = 1000;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        struct gate_pass passes[4];
+        for (int j = 0; j < 4; j++)
+            passes[j] = gates_take(gates, DESK, LIMIT_ANY, now);
+        struct report refused = answer(DESK, 429);
+        for (int j = 0; j < 4; j++) // four refused together are one refusal
+            gates_done(gates, &passes[j], &refused, now);
+        uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+        assert_true(next >= now + base && next < now + base + base / 2);
+        now = next;
+        base = base * 2 < 60000 ? base * 2 : 60000;
+    }
+    call(gates, answer(DESK, 200), now);
+    call(gates, answer(DESK, 429), now);
+    assert_true(gates_next_ms(gates, DESK, LIMIT_ANY, now) < now + 1500); // from the beginning again
+    gates_free(&gates);
+}
+
+static void a_429_narrows_and_answers_widen(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = 1000;
+
+    (void)state;
+    for (int i = 0; i < 24; i++)
+        call(gates, answer(CHAT, 200), now);
+    struct gate_pass passes[64];
+    int wide = 0;
+    for (; gates_may(gates, CHAT, LIMIT_ANY, now); wide++)
+        passes[wide] = gates_take(gates, CHAT, LIMIT_ANY, now);
+    assert_int_equal(wide, 32);
+    struct report refused = answer(CHAT, 429);
+    for (int i = 0; i < wide; i++)
+        gates_done(gates, &passes[i], &refused, now);
+    now = gates_next_ms(gates, CHAT, LIMIT_ANY, now);
+    int narrow = 0;
+    for (; gates_may(gates, CHAT, LIMIT_ANY, now); narrow++)
+        passes[narrow] = gates_take(gates, CHAT, LIMIT_ANY, now);
+    assert_int_equal(narrow, 16);
+    gates_free(&gates);
+}
+
+// ---- breaker --------------------------------------------------------------------------------------------------------
+
+static uint64_t open_breaker_at(struct gates *gates, uint64_t now)
+{
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+        assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+        call(gates, answer(DESK, i % 2 ? 0 : 502), now);
+    }
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_OPEN);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now));
+    uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+    assert_true(next >= now + 1000 && next <= now + 1125);
+    return next;
+}
+
+static void five_failures_open_the_breaker_and_one_probe_closes_it(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = open_breaker_at(gates, 1000);
+
+    (void)state;
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now - 1));
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+    struct gate_pass probe = gates_take(gates, DESK, LIMIT_ANY, now);
+    assert_true(probe.probe);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_HALF_OPEN);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now + 100000)); // one at a time, however long it takes
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, now), 0);
+    struct report fine = answer(DESK, 200);
+    gates_done(gates, &probe, &fine, now + 5);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+    assert_int_equal(status_of(gates, DESK, now).opened, 1);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now + 5));
+    // Four failures, an answer, four failures: not in a row.
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 4; i++)
+            call(gates, answer(DESK, 500), now + 5);
+        call(gates, answer(DESK, 404), now + 5);
+    }
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+    gates_free(&gates);
+}
+
+static void a_failed_probe_doubles_the_wait(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = open_breaker_at(gates, 1000);
+    uint64_t wait = 1000;
+
+    (void)state;
+    for (int i = 0; i < 9; i++) {
+        assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+        call(gates, answer(DESK, 0), now);
+        wait = wait * 2 < 60000 ? wait * 2 : 60000;
+        uint64_t next = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+        assert_true(next >= now + wait && next <= now + wait + wait / 8);
+        now = next;
+    }
+    // A 429 is an answer: there is someone, who asks for a pause.
+    call(gates, answer(DESK, 429), now);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now));
+    gates_free(&gates);
+}
+
+static void old_answers_do_not_move_an_open_breaker(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct gate_pass old[2] = {gates_take(gates, DESK, LIMIT_ANY, 900), gates_take(gates, DESK, LIMIT_ANY, 900)};
+    uint64_t now = open_breaker_at(gates, 1000);
+    struct report fine = answer(DESK, 200);
+    struct report bad = answer(DESK, 500);
+
+    (void)state;
+    gates_done(gates, &old[0], &fine, now - 1);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_OPEN);
+    struct gate_pass probe = gates_take(gates, DESK, LIMIT_ANY, now);
+    gates_done(gates, &old[1], &bad, now);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_HALF_OPEN);
+    // The probe's worker died: another probe, after the wait.
+    gates_return(gates, &probe, true, now);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_OPEN);
+    assert_false(gates_may(gates, DESK, LIMIT_ANY, now));
+    now = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+    // A probe whose step needed no call proves nothing: the next one is the probe.
+    probe = gates_take(gates, DESK, LIMIT_ANY, now);
+    gates_done(gates, &probe, &(struct report){.outcome = OUTCOME_DONE}, now);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now));
+    assert_true(gates_take(gates, DESK, LIMIT_ANY, now).probe);
+    gates_free(&gates);
+}
+
+static void a_page_instead_of_json_is_a_failure(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct report page = answer(DESK, 200);
+
+    (void)state;
+    page.outcome = OUTCOME_DOUBT;
+    for (int i = 0; i < 5; i++)
+        call(gates, page, 1000);
+    assert_int_equal(status_of(gates, DESK, 1000).breaker, BREAKER_OPEN);
+    gates_free(&gates);
+}
+
+static void a_503_with_retry_after_pauses(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct report busy = answer(DESK, 503);
+
+    (void)state;
+    busy.retry_after_known = true;
+    busy.retry_after_ms = 20000;
+    call(gates, busy, 1000);
+    assert_int_equal(gates_next_ms(gates, DESK, LIMIT_ANY, 1000), 21000);
+    gates_free(&gates);
+}
+
+// ---- the rest -------------------------------------------------------------------------------------------------------
+
+static void shut_gates_let_nothing_through(void **state)
+{
+    struct gates *gates = gates_with(60, 60, 0.7);
+
+    (void)state;
+    gates_shut(gates, true);
+    for (int upstream = 0; upstream < UPSTREAMS; upstream++) {
+        assert_false(gates_may(gates, (enum upstream)upstream, LIMIT_ANY, 1000));
+        assert_int_equal(gates_next_ms(gates, (enum upstream)upstream, LIMIT_ANY, 1000), 0);
+        assert_true(status_of(gates, (enum upstream)upstream, 1000).shut);
+    }
+    gates_shut(gates, false);
+    for (int upstream = 0; upstream < UPSTREAMS; upstream++)
+        assert_true(gates_may(gates, (enum upstream)upstream, LIMIT_ANY, 1000));
+    gates_free(&gates);
+}
+
+static void steps_without_an_upstream_need_no_gate(void **state)
+{
+    struct gates *gates = gates_with(1, 1, 0.7);
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        assert_true(gates_may(gates, UPSTREAM_NONE, LIMIT_ANY, 1000));
+        struct gate_pass pass = gates_take(gates, UPSTREAM_NONE, LIMIT_ANY, 1000);
+        gates_done(gates, &pass, &(struct report){.outcome = OUTCOME_DONE}, 1000);
+    }
+    gates_free(&gates);
+}
+
+static void learns_from_a_report_nobody_waited_for(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct report late = answer_left(200, 20);
+
+    (void)state;
+    gates_done(gates, NULL, &late, 1000);
+    struct gate_status status = status_of(gates, DESK, 1000);
+    assert_int_equal(status.in_flight, 0);
+    assert_int_equal(status.used, 1);
+    assert_int_equal(status.budget, 140);
+    assert_int_equal(status.remaining, 20);
+    gates_free(&gates);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_set_budget_has_a_small_burst_and_an_even_pace),
+        cmocka_unit_test(one_call_a_minute_is_one_call_a_minute),
+        cmocka_unit_test(calls_in_flight_are_used),
+        cmocka_unit_test(learns_its_share_from_answers),
+        cmocka_unit_test(a_set_budget_is_not_shared),
+        cmocka_unit_test(a_class_has_a_budget_of_its_own),
+        cmocka_unit_test(does_not_use_what_others_have_used),
+        cmocka_unit_test(parallel_workers_never_exceed_the_learnt_share),
+        cmocka_unit_test(parallel_workers_never_exceed_a_set_budget),
+        cmocka_unit_test(greedy_others_leave_few_refusals),
+        cmocka_unit_test(without_headers_refusals_decide),
+        cmocka_unit_test(a_429_pauses_all_until_retry_after),
+        cmocka_unit_test(a_429_without_a_time_backs_off),
+        cmocka_unit_test(a_429_narrows_and_answers_widen),
+        cmocka_unit_test(five_failures_open_the_breaker_and_one_probe_closes_it),
+        cmocka_unit_test(a_failed_probe_doubles_the_wait),
+        cmocka_unit_test(old_answers_do_not_move_an_open_breaker),
+        cmocka_unit_test(a_page_instead_of_json_is_a_failure),
+        cmocka_unit_test(a_503_with_retry_after_pauses),
+        cmocka_unit_test(shut_gates_let_nothing_through),
+        cmocka_unit_test(steps_without_an_upstream_need_no_gate),
+        cmocka_unit_test(learns_from_a_report_nobody_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
