@@ -220,7 +220,7 @@ static void unknown_keys_are_refused_with_the_known_ones(void **state)
 static void broken_syntax_is_refused_where_it_stands(void **state)
 {
     (void)state;
-    refuses(BASE "front {\n threads = 3\n", 6, "section front is not closed");
+    refuses(BASE "front {\n threads = 3\n", 5, "section front is not closed");
     refuses(BASE "}\n", 3, "closing brace");
     refuses(BASE "threads\n", 3, "threads");
     refuses(BASE "front {\n\n threads 3\n}\n", 5, "equal sign");
