@@ -84,7 +84,13 @@ void sb_freshdesk_error(struct sb_response *response, int status, const char *co
 
 bool sb_request_param(const struct sb_request *request, const char *name, char *value, size_t size)
 {
-    return mg_get_var(request->query, strlen(request->query), name, value, size) >= 0;
+    // mg_get_var empties its target when there is no such parameter; callers keep their default in it.
+    char found[1024];
+    int length = mg_get_var(request->query, strlen(request->query), name, found, sizeof found);
+    if (length < 0 || (size_t)length >= size)
+        return false;
+    memcpy(value, found, (size_t)length + 1);
+    return true;
 }
 
 bool sb_request_unknown_param(const struct sb_request *request, const char *const *known, char *unknown, size_t size)
