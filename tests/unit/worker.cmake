@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# The worker's core. Its steps and texts are in flows.cmake.
+add_library(test_http_stub STATIC ${CMAKE_SOURCE_DIR}/tests/unit/http_stub.c)
+target_include_directories(test_http_stub PUBLIC ${CMAKE_SOURCE_DIR})
+target_link_libraries(test_http_stub PUBLIC Threads::Threads)
+deskbell_unit_test(client worker_core test_http_stub)
