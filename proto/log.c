@@ -234,7 +234,8 @@ struct conversion {
 // A format is a constant of ours, so what this does not know is a bug.
 static void conversion_add(struct conversion *c, char letter)
 {
-    assert(c->spec_len + 5 < sizeof c->spec);
+    if (c->spec_len + 12 >= sizeof c->spec)
+        abort();
     c->spec[c->spec_len++] = letter;
 }
 
@@ -274,7 +275,8 @@ static const char *conversion_read(struct conversion *c, const char *p, va_list 
         }
     }
     c->letter = *p;
-    assert(*p);
+    if (!*p)
+        abort();
     return p + 1;
 }
 

@@ -258,9 +258,13 @@ static action *const actions[CHILD_STATES][EVENTS] = {
 
 static void fire(struct children *children, uint32_t slot, enum event event, int64_t now_ms)
 {
-    struct child *c = &children->slots[slot];
+    struct child *c;
 
-    assert(slot < CHILDREN_SLOTS && c->state < CHILD_STATES);
+    if (slot >= CHILDREN_SLOTS)
+        abort();
+    c = &children->slots[slot];
+    if (c->state >= CHILD_STATES)
+        abort();
     actions[c->state][event](children, c, now_ms);
 }
 

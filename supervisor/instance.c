@@ -3,7 +3,6 @@
 // inherit: it is free only when the last of them is gone, so a second deskbelld cannot open the ledger beside them.
 #include "supervisor/instance.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -165,8 +164,8 @@ uint64_t instance_next_generation(struct instance *instance)
 void instance_remove_socket(const struct instance *instance, uint32_t slot, uint64_t generation)
 {
     char endpoint[PIPES_ENDPOINT_BYTES];
-    bool fits = pipes_worker_endpoint(instance->runtime_dir, slot, generation, endpoint);
 
-    assert(fits); // config_parse made sure
+    if (!pipes_worker_endpoint(instance->runtime_dir, slot, generation, endpoint))
+        abort(); // config_parse made sure that it fits
     (void)unlink(endpoint + strlen("ipc://"));
 }

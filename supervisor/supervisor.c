@@ -129,8 +129,11 @@ static int open_signals(void)
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
         sigaddset(&set, taken[i]);
+        // Whoever started us may have ignored some; an ignored SIGCHLD would leave nothing for waitpid.
+        signal(taken[i], SIG_DFL);
+    }
     sigprocmask(SIG_SETMASK, &set, NULL);
     // A pipe whose reader is gone is an error of that write, not the end of us.
     signal(SIGPIPE, SIG_IGN);

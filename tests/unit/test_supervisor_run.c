@@ -312,6 +312,18 @@ static void a_death_before_ready_is_throttled_and_not_counted(void **state)
     assert_int_equal(count_of(contents("log"), "cause=\"exit code 7\""), 2);
 }
 
+// A child that says READY and then dies at once again and again is no incident any more.
+static void a_crash_loop_after_ready_is_throttled(void **state)
+{
+    (void)state;
+    put("plan/worker-1", "exec-late\nexec-late\nexec-late\nexec-late\n", 0600);
+    start();
+    wait_for("log", "child_ready child=worker slot=1", 5);
+    assert_int_equal(count_of(contents("log"), "event=child_throttled child=worker slot=1"), 1);
+    assert_int_equal(count_of(contents("log"), "was_ready=1 cause=\"exit code 9\""), 4);
+    assert_int_equal(count_of(contents("log"), "child_died child=worker slot=2"), 0);
+}
+
 static void a_silent_child_is_killed_and_replaced(void **state)
 {
     (void)state;
@@ -470,11 +482,23 @@ static void t_checks_and_starts_nothing(void **state)
     assert_string_equal(contents("log5"), "deskbelld " DESKBELL_VERSION "\n");
 }
 
-static void missing_helpers_and_taken_ports_are_said(void **state)
+static int listening_socket(unsigned *port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static void missing_helpers_and_taken_ports_are_said(void **state)
+{
+    unsigned port;
+    int fd = listening_socket(&port);
     char config[4096], front[100], *at;
 
     (void)state;
@@ -484,12 +508,9 @@ static void missing_helpers_and_taken_ports_are_said(void **state)
     assert_non_null(strstr(contents("log"), "deskbell-front and deskbell-worker are neither"));
     setenv("DESKBELL_TEST_HELPERS", HELPERS, 1);
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(listen(fd, 1), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
     snprintf(config, sizeof config, "%s", contents("deskbell.conf"));
     at = strstr(config, "127.0.0.1:0");
-    snprintf(front, sizeof front, "127.0.0.1:%u", ntohs(address.sin_port));
+    snprintf(front, sizeof front, "127.0.0.1:%u", port);
     memmove(at + strlen(front), at + strlen("127.0.0.1:0"), strlen(at + strlen("127.0.0.1:0")) + 1);
     memcpy(at, front, strlen(front));
     put("deskbell.conf", config, 0600);
@@ -499,6 +520,42 @@ static void missing_helpers_and_taken_ports_are_said(void **state)
     assert_non_null(strstr(text, "Address already in use"));
     close(fd);
     assert_int_equal(access(in_folder("journal"), F_OK), -1);
+}
+
+// Socket activation: 3 is the admin's by its name, 4 the front's. SIGCHLD arrives ignored, as from a careless starter.
+static void sockets_from_systemd_are_taken(void **state)
+{
+    unsigned front_port, admin_port;
+    int front = listening_socket(&front_port), admin = listening_socket(&admin_port);
+    char expected[128];
+
+    (void)state;
+    daemon_pid = fork();
+    if (daemon_pid == 0) {
+        char pid[32];
+        int fd = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        int front_copy = fcntl(front, F_DUPFD, 20), admin_copy = fcntl(admin, F_DUPFD, 20);
+        dup2(fd, 1);
+        dup2(fd, 2);
+        dup2(admin_copy, 3);
+        dup2(front_copy, 4);
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        setenv("LISTEN_PID", pid, 1);
+        setenv("LISTEN_FDS", "2", 1);
+        setenv("LISTEN_FDNAMES", "admin:front", 1);
+        signal(SIGCHLD, SIG_IGN);
+        execl(DESKBELLD, "deskbelld", "-c", in_folder("deskbell.conf"), (char *)NULL);
+        _exit(126);
+    }
+    close(front);
+    close(admin);
+    snprintf(expected, sizeof expected, "event=listening role=front address=127.0.0.1 port=%u\n", front_port);
+    wait_for("log", expected, 1);
+    snprintf(expected, sizeof expected, "event=listening role=admin address=127.0.0.1 port=%u\n", admin_port);
+    wait_for("log", expected, 1);
+    wait_for("log", "event=child_ready", 3);
+    kill(daemon_pid, SIGTERM);
+    assert_int_equal(exit_code(), 0);
 }
 
 static void workers_are_added_and_removed(void **state)
@@ -566,6 +623,7 @@ int main(void)
         RUN_TEST(a_child_gets_the_written_list_and_nothing_more),
         RUN_TEST(a_killed_worker_is_replaced_and_the_front_told),
         RUN_TEST(a_death_before_ready_is_throttled_and_not_counted),
+        RUN_TEST(a_crash_loop_after_ready_is_throttled),
         RUN_TEST(a_silent_child_is_killed_and_replaced),
         RUN_TEST(a_stubborn_child_is_killed_at_the_deadline),
         RUN_TEST(a_second_term_leaves_now),
@@ -576,6 +634,7 @@ int main(void)
         RUN_TEST(bad_configuration_starts_nothing),
         RUN_TEST(t_checks_and_starts_nothing),
         RUN_TEST(missing_helpers_and_taken_ports_are_said),
+        RUN_TEST(sockets_from_systemd_are_taken),
         RUN_TEST(workers_are_added_and_removed),
         RUN_TEST(systemd_hears_ready_and_stopping),
     };
