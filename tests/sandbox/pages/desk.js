@@ -63,11 +63,28 @@ function showTicket(ticket) {
   $('entries').scrollTop = $('entries').scrollHeight;
 }
 
-async function refresh() {
+async function show() {
   const tickets = await get('/sandbox/tickets');
   if (selected === null && tickets.length) selected = tickets[0].id;
   showList(tickets);
   if (selected !== null) showTicket(await get('/sandbox/tickets/' + selected));
+}
+
+// One look at a time, and one more when something changed meanwhile: an older answer never replaces a newer one.
+let looking = null, again = false;
+function refresh() {
+  again = true;
+  looking ??= (async () => {
+    try {
+      while (again) {
+        again = false;
+        await show();
+      }
+    } finally {
+      looking = null;
+    }
+  })();
+  return looking;
 }
 
 $('form').addEventListener('submit', async event => {

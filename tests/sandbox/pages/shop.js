@@ -39,7 +39,7 @@ function showGoods() {
   for (const good of goods) {
     const card = element('article', 'card');
     card.append(element('div', 'photo tone-' + good.tone), element('h2', '', good.name), element('p', '', good.note));
-    const row = element('div', 'row'), button = element('button', '', 'Add to basket');
+    const row = element('div', 'row'), button = element('button', '', 'Add');
     button.addEventListener('click', () => add(good));
     row.append(element('b', '', '€ ' + good.price.toFixed(2)), button);
     card.append(row);
@@ -53,7 +53,7 @@ function partText(part) {
   return '[' + Object.keys(part)[0] + ']';
 }
 
-async function refresh() {
+async function show() {
   if (!customer) return;
   const answer = await fetch('/sandbox/conversations/' + customer.conversation_id);
   if (!answer.ok) return;
@@ -65,6 +65,23 @@ async function refresh() {
   });
   $('messages').replaceChildren(...items);
   $('messages').scrollTop = $('messages').scrollHeight;
+}
+
+// One look at a time, and one more when something changed meanwhile: an older answer never replaces a newer one.
+let looking = null, again = false;
+function refresh() {
+  again = true;
+  looking ??= (async () => {
+    try {
+      while (again) {
+        again = false;
+        await show();
+      }
+    } finally {
+      looking = null;
+    }
+  })();
+  return looking;
 }
 
 $('form').addEventListener('submit', async event => {
