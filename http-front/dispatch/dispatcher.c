@@ -126,7 +126,8 @@ static void on_census(struct dispatcher *self, const struct census *census, stru
     if (!link)
         return;
     uint64_t *held = arena_alloc(arena, (census->jobs.count + 1) * sizeof *held);
-    memcpy(held, census->jobs.items, census->jobs.count * sizeof *held);
+    if (census->jobs.count)
+        memcpy(held, census->jobs.items, census->jobs.count * sizeof *held);
     qsort(held, census->jobs.count, sizeof *held, compare_numbers);
     // An earlier front's jobs: now it is known who has them.
     for (size_t i = 0; i < census->jobs.count; i++) {
@@ -451,9 +452,6 @@ void dispatcher_free(struct dispatcher **self)
     if (!old)
         return;
     jobs_free(&old->jobs);
-    for (struct conversation *c = zhashx_first(old->conversations); c; c = zhashx_next(old->conversations))
-        lanes_conversation_free(&c);
-    zhashx_destroy(&old->conversations);
     for (struct record_buffer *bytes; (bytes = zlistx_detach(old->deferred, NULL));) {
         record_buffer_free(bytes);
         free(bytes);
@@ -465,7 +463,10 @@ void dispatcher_free(struct dispatcher **self)
     heap_free(&old->timers);
     for (int up = 0; up < UPSTREAMS; up++)
         for (int class = 0; class < LIMIT_CLASSES; class ++)
-            heap_free(&old->ready[up][class]);
+            heap_free(&old->ready[up][class]); // touches the sides in it, so before they go
+    for (struct conversation *c = zhashx_first(old->conversations); c; c = zhashx_next(old->conversations))
+        lanes_conversation_free(&c);
+    zhashx_destroy(&old->conversations);
     zsock_destroy(&old->reports);
     close(old->wake_fd);
     free(old);
