@@ -132,6 +132,34 @@ const char *record_error_text(enum record_error error)
     return (unsigned)error < sizeof words / sizeof *words ? words[error] : "unknown";
 }
 
+// ---- text -----------------------------------------------------------------------------------------------------------
+
+// Well-formed UTF-8 without NUL, surrogates, overlong forms or code points above U+10FFFF.
+static bool is_text(const uint8_t *at, size_t size)
+{
+    const uint8_t *end = at + size;
+    while (at < end) {
+        uint32_t first = *at++;
+        if (first == 0)
+            return false;
+        if (first < 0x80)
+            continue;
+        int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+        if (first < 0xc2 || first > 0xf4 || end - at < more)
+            return false;
+        uint32_t point = first & (0x3fu >> more);
+        for (int i = 0; i < more; i++) {
+            if ((*at & 0xc0) != 0x80)
+                return false;
+            point = point << 6 | (*at++ & 0x3fu);
+        }
+        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+        if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+            return false;
+    }
+    return true;
+}
+
 // ---- encoding -------------------------------------------------------------------------------------------------------
 
 static bool pack_record(msgpack_packer *packer, enum record_kind kind, const void *record);
@@ -139,7 +167,8 @@ static bool pack_record(msgpack_packer *packer, enum record_kind kind, const voi
 static bool pack_string(msgpack_packer *packer, const char *text, uint64_t max)
 {
     size_t length = text ? strlen(text) : 0;
-    if (length > max)
+    // The decoder's rule, kept here too: what is written must be readable.
+    if (length > max || !is_text((const uint8_t *)text, length))
         return false;
     msgpack_pack_str(packer, length);
     msgpack_pack_str_body(packer, text ? text : "", length);
@@ -310,32 +339,6 @@ static bool check_shape(struct cursor *in, int depth)
 
 static enum record_error read_record(enum record_kind kind, const msgpack_object *object, void *out,
                                      struct arena *arena);
-
-// Well-formed UTF-8 without NUL, surrogates, overlong forms or code points above U+10FFFF.
-static bool is_text(const uint8_t *at, size_t size)
-{
-    const uint8_t *end = at + size;
-    while (at < end) {
-        uint32_t first = *at++;
-        if (first == 0)
-            return false;
-        if (first < 0x80)
-            continue;
-        int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-        if (first < 0xc2 || first > 0xf4 || end - at < more)
-            return false;
-        uint32_t point = first & (0x3fu >> more);
-        for (int i = 0; i < more; i++) {
-            if ((*at & 0xc0) != 0x80)
-                return false;
-            point = point << 6 | (*at++ & 0x3fu);
-        }
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if (point < least[more] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-            return false;
-    }
-    return true;
-}
 
 static enum record_error read_list(const struct field *field, const msgpack_object *object, struct any_list *list,
                                    struct arena *arena)

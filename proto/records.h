@@ -101,8 +101,8 @@ struct record_buffer {
 };
 
 /**
- * Encodes `record` (a struct of that kind). Returns false, with an empty buffer, when a field breaks its bound: that is a
- * caller's bug or an upstream value that was not clamped, and the caller must say so.
+ * Encodes `record` (a struct of that kind). Returns false, with an empty buffer, when a field breaks its bound or a
+ * text is not UTF-8: that is a caller's bug or an upstream value that was not clamped, and the caller must say so.
  */
 bool record_encode(enum record_kind kind, const void *record, struct record_buffer *out)
     __attribute__((warn_unused_result));

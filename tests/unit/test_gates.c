@@ -212,6 +212,7 @@ static void does_not_use_what_others_have_used(void **state)
     struct report one_left = answer_left(200, 1);
     gates_done(gates, &passes[0], &none_left, now + 10);
     gates_done(gates, &passes[1], &one_left, now + 11); // overtaken: the account had one left before, not now
+    assert_int_equal(status_of(gates, DESK, now + 11).remaining, 0);
     gates_done(gates, &passes[2], &none_left, now + 12);
     assert_int_equal(status_of(gates, DESK, now + 12).remaining, 0);
     assert_false(gates_may(gates, DESK, LIMIT_ANY, now + 12));
