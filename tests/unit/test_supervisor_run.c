@@ -290,8 +290,12 @@ static void a_killed_worker_is_replaced_and_the_front_told(void **state)
     assert_int_equal(count_of(contents("log"), "child_throttled"), 0);
     kill(pid_of("front-0", 1), SIGKILL);
     wait_for("log", "child_ready child=front slot=0", 2);
-    // The new front hears of both workers at once.
-    wait_for("journal", "front-0", 6);
+    // The new front hears of both workers in its first roster.
+    snprintf(reaped, sizeof reaped, "pid%d roster", (int)pid_of("front-0", 2));
+    wait_for("journal", reaped, 1);
+    g = strstr(contents("journal"), reaped);
+    assert_non_null(memmem(g, strcspn(g, "\n"), " 1:g", 4));
+    assert_non_null(memmem(g, strcspn(g, "\n"), " 2:g", 4));
     kill(daemon_pid, SIGTERM);
     assert_int_equal(exit_code(), 0);
 }
@@ -426,8 +430,7 @@ static void the_lock_is_held_while_a_child_lives(void **state)
 
     (void)state;
     put("plan/worker-1", "deaf\n", 0600);
-    start();
-    wait_for("log", "child_ready child=worker slot=1", 1);
+    start_and_wait();
     worker = pid_of("worker-1", 1);
     kill(daemon_pid, SIGKILL);
     assert_int_equal(exit_code(), -SIGKILL);
