@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "proto/log.h"
 #include "proto/seam.h"
@@ -27,8 +28,9 @@ struct link {
     struct link_listener listener;
     zsock_t *pull;
     zsock_t *push;
-    uint64_t front_generation; // of the last hello, 0: none yet
-    uint64_t link_seq;         // highest received of that front
+    char bound[PIPES_ENDPOINT_BYTES]; // our endpoint once it exists, to be removed; else ""
+    uint64_t front_generation;        // of the last hello, 0: none yet
+    uint64_t link_seq;                // highest received of that front
     struct link_counts counts;
 };
 
@@ -63,6 +65,7 @@ struct link *link_new(const char *runtime_dir, const struct pipes_identity *iden
         snprintf(why, why_size, "%s cannot be bound: %s", mine, zmq_strerror(errno));
         goto failed;
     }
+    strcpy(self->bound, mine);
     if (zsock_connect(self->push, "%s", theirs) < 0) {
         snprintf(why, why_size, "%s cannot be connected: %s", theirs, zmq_strerror(errno));
         goto failed;
@@ -79,6 +82,9 @@ void link_free(struct link **self)
         return;
     zsock_destroy(&(*self)->pull);
     zsock_destroy(&(*self)->push);
+    // libzmq leaves the file of a named endpoint behind. Nobody else ever has this name: the generation is in it.
+    if ((*self)->bound[0])
+        unlink((*self)->bound + strlen("ipc://"));
     free(*self);
     *self = NULL;
 }
