@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // One CivetWeb server on a socket that it did not open itself.
 //
-// CivetWeb's master thread sits in poll() on one descriptor number and then calls accept() on that number. It is
-// started on a loopback port that the kernel chooses; then that number is made to refer to something else, in turn:
+// CivetWeb's master thread sits in poll() on its listening descriptors, up to two seconds at a time, and calls accept()
+// on the number that was readable. It is started on two loopback ports that the kernel chooses; then those numbers are
+// made to refer to something else. The first, the slot, in turn to
 //
-//   parked   an eventfd that is never readable: poll() sleeps, nothing is accepted. The socket it replaces is shut down
-//            first, which ends the poll() that is on it.
+//   parked   an eventfd that is not raised: poll() sleeps, nothing is accepted. The socket it replaces is shut down
+//   first,
+//            which ends the poll() that is on it.
 //   open     the inherited socket. Raising the eventfd ends the poll() on it at once.
 //   closed   the eventfd again, at 0. The poll() on the inherited socket may go on for up to two seconds, or until
 //   someone
 //            connects; accept() then meets an eventfd and fails, and the connection stays in the kernel's queue for the
 //            next front. So nobody is refused and nothing is lost, and nothing has to be waited for.
 //
-// dup3 exchanges the file atomically, and a poll() keeps the file it sleeps on, so no moment is unsafe. Measured:
-// opening takes well under a millisecond until the first connection is accepted; nothing waits for CivetWeb's two
-// seconds.
+// The second refers to an eventfd of its own, the bell, which is raised once, to end the last poll() when the server
+// stops. dup3 exchanges the file atomically, and a poll() keeps the files it sleeps on, so no moment is unsafe.
+// Measured: from listener_open to the first answer 0.6 to 0.8 ms, against up to 2 s for waiting until the poll() ends
+// by itself.
 #include "http-front/intake/listener.h"
 
 #include <arpa/inet.h>
@@ -39,8 +42,9 @@ struct listener {
     struct listener_options options;
     struct deadlines *deadlines;
     struct mg_context *context;
-    int slot; // CivetWeb's listening descriptor: a number of CivetWeb's, whose file is ours to exchange; -1: not found
-    int park; // the eventfd
+    int slot;   // CivetWeb's listening descriptor: its number, but what it refers to is ours to say; -1: not found
+    int park;   // eventfd
+    int bell;   // eventfd
     int own_fd; // our own listening socket where none was inherited, else -1
     uint16_t port;
     bool seamless;
@@ -61,7 +65,7 @@ static int on_request(struct mg_connection *connection)
 {
     struct listener *self = listener_of(connection);
     struct request request;
-    request_begin(&request, connection, self->deadlines, atomic_load(&self->leaving));
+    request_begin(&request, connection, self->deadlines, &self->leaving);
     if (atomic_load(&self->serving))
         self->options.handle(self->options.arg, &request);
     else
@@ -158,25 +162,30 @@ static bool start(struct listener *self, const char *address)
     return self->context != NULL;
 }
 
-// Finds the descriptor CivetWeb listens on and parks it.
+// Makes CivetWeb's descriptor for that port refer to `file`. Returns its number, or -1 when it is not found.
+static int exchange(uint16_t port, int file)
+{
+    struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
+    int slot = sockets_find_listener(loopback, port);
+    if (slot < 0)
+        return -1;
+    shutdown(slot, SHUT_RDWR);
+    if (dup3(file, slot, O_CLOEXEC) != slot)
+        abort(); // both are open descriptors of ours
+    return slot;
+}
+
+// Finds the descriptors CivetWeb listens on and parks them.
 static void park(struct listener *self)
 {
-    struct mg_server_port port;
-    struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
+    struct mg_server_port ports[2];
     self->slot = -1;
-    if (mg_get_server_ports(self->context, 1, &port) != 1)
-        return;
 #ifdef DESKBELL_SEAMS
     if (listener_seam_hide_descriptor)
         return;
 #endif
-    int slot = sockets_find_listener(loopback, (uint16_t)port.port);
-    if (slot < 0)
-        return;
-    shutdown(slot, SHUT_RDWR);
-    if (dup3(self->park, slot, O_CLOEXEC) != slot)
-        abort(); // both are open descriptors of ours
-    self->slot = slot;
+    if (mg_get_server_ports(self->context, 2, ports) == 2 && exchange((uint16_t)ports[1].port, self->bell) >= 0)
+        self->slot = exchange((uint16_t)ports[0].port, self->park);
 }
 
 struct listener *listener_new(const struct listener_options *options, char *why, size_t why_size)
@@ -189,8 +198,10 @@ struct listener *listener_new(const struct listener_options *options, char *why,
     self->slot = -1;
     self->deadlines = deadlines_new();
     self->park = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     signal(SIGPIPE, SIG_IGN);
-    if (self->park < 0 || mg_init_library(MG_FEATURES_DEFAULT) != MG_FEATURES_DEFAULT || !start(self, "127.0.0.1:0")) {
+    if (self->park < 0 || self->bell < 0 || mg_init_library(MG_FEATURES_DEFAULT) != MG_FEATURES_DEFAULT ||
+        !start(self, "127.0.0.1:0,127.0.0.1:0")) {
         snprintf(why, why_size, "the HTTP server (%s) does not start: %s", options->name, strerror(errno));
         listener_free(&self);
         return NULL;
@@ -298,11 +309,13 @@ void listener_free(struct listener **self)
         return;
     if (listener->context) {
         listener_close(listener);
-        eventfd_write(listener->park, 1); // ends the poll() of the master thread, which then sees that it must stop
+        eventfd_write(listener->bell, 1); // ends the poll() of the master thread, which then sees that it must stop
         mg_stop(listener->context);
     }
     if (listener->park >= 0)
         close(listener->park);
+    if (listener->bell >= 0)
+        close(listener->bell);
     deadlines_free(&listener->deadlines);
     mg_exit_library();
     free(listener);

@@ -17,7 +17,8 @@
 #define LINGER_BYTES (4u * 1024 * 1024)
 #define LINGER_MS    1000
 
-void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines, bool leaving)
+void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines,
+                   const atomic_bool *leaving)
 {
     *self = (struct request){
         .connection = connection, .info = mg_get_request_info(connection), .deadlines = deadlines, .leaving = leaving};
@@ -185,7 +186,7 @@ void request_answer(struct request *self, int status, const char *type, const ch
 {
     assert(!self->status);
     self->status = status;
-    bool keep = self->body_read && !self->leaving && client_keeps(self);
+    bool keep = self->body_read && !atomic_load(self->leaving) && client_keeps(self);
     if (!keep)
         mg_disable_connection_keep_alive(self->connection);
     char head[1024];

@@ -4,6 +4,7 @@
 #ifndef HTTP_FRONT_INTAKE_REQUEST_H
 #define HTTP_FRONT_INTAKE_REQUEST_H
 #include <civetweb.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,14 +16,15 @@ struct request {
     struct mg_connection *connection;
     const struct mg_request_info *info;
     struct deadlines *deadlines;
-    bool leaving;   // the server is draining: no request after this one
-    bool body_read; // to its last byte
-    bool cut;       // reading was ended by the deadline
-    int status;     // of the answer, 0 before
+    const atomic_bool *leaving; // the server is draining: no request after this one
+    bool body_read;             // to its last byte
+    bool cut;                   // reading was ended by the deadline
+    int status;                 // of the answer, 0 before
 };
 
-/** Fills a request for the connection a handler was called with. */
-void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines, bool leaving);
+/** Fills a request for the connection a handler was called with. `leaving` is looked at when it is answered. */
+void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines,
+                   const atomic_bool *leaving);
 
 /** The path without the query, "" when there is none. */
 const char *request_path(const struct request *self);

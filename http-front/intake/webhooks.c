@@ -131,7 +131,9 @@ void webhooks_handle(const struct http_options *options, enum metrics_source sou
     int64_t began_ms = clock_mono_ms();
     enum answer answer = work(options, source, request);
     int status = answer_status(answer);
+    // Before the answer: whoever has it finds it counted.
     metrics_count_answer(source, answer);
+    metrics_observe(HISTOGRAM_WEBHOOK, (uint64_t)(clock_mono_ms() - began_ms));
     if (status == 200) {
         char text[64];
         int size = snprintf(text, sizeof text, "{\"status\":\"%s\"}", answer_sentence(answer));
@@ -142,5 +144,4 @@ void webhooks_handle(const struct http_options *options, enum metrics_source sou
         request_refuse(request, status, extra_headers(source, answer), answer_sentence(answer));
         log_refusal(source, answer, request);
     }
-    metrics_observe(HISTOGRAM_WEBHOOK, (uint64_t)(clock_mono_ms() - began_ms));
 }
