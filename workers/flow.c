@@ -11,7 +11,7 @@
 #include "workers/fields.h"
 #include "workers/text.h"
 
-enum { CAUSE_MAX_BYTES = 1024, WRITTEN_MOST = 16, FOLLOWUPS_MOST = 8, OBSERVED_MAX_BYTES = 2048 };
+enum { CAUSE_MAX_BYTES = 1024, WRITTEN_MOST = 16, FOLLOWUPS_MOST = 8 };
 
 // ---- reports --------------------------------------------------------------------------------------------------------
 
@@ -69,18 +69,6 @@ void flow_followup(struct job_context *context, struct report *report, enum even
     assert(report->followups.count < FOLLOWUPS_MOST);
     report->followups.items[report->followups.count++] =
         (struct followup){.kind = kind, .delay_ms = delay_ms, .round = round, .reason = ""};
-}
-
-bool flow_observed(struct job_context *context, const struct request *request, struct report *report)
-{
-    if (context->config->mode != CONFIG_MODE_OBSERVE)
-        return false;
-    const char *body = request->body ? request->body : "";
-    log_info("would_write", "step=%s upstream=%s method=%s path=%s body=%s", steps_name(context->job->step),
-             steps_upstream_name(request->upstream), request->method, request->path,
-             text_clean(context->arena, body, OBSERVED_MAX_BYTES));
-    flow_done(report, STEP_NONE, "observed only");
-    return true;
 }
 
 // ---- answers --------------------------------------------------------------------------------------------------------

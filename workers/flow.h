@@ -40,12 +40,6 @@ void flow_wrote_chat(struct job_context *context, struct report *report, const c
 void flow_followup(struct job_context *context, struct report *report, enum event_kind kind, uint64_t delay_ms,
                    uint64_t round);
 
-/**
- * In observe mode nothing is written: logs what would have been, and fills the report so that the event is finished.
- * True then: the step's begin returns STEP_ANSWER.
- */
-bool flow_observed(struct job_context *context, const struct request *request, struct report *report);
-
 // ---- answers --------------------------------------------------------------------------------------------------------
 
 /** The ticket takes nothing any more: deleted, archived, marked as spam. */

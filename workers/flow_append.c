@@ -30,7 +30,8 @@ static struct note note_of(const struct job_context *context)
 static enum step_choice append_begin(struct job_context *context, struct request *request, struct report *report)
 {
     struct note note = note_of(context);
-    return note_begin(context, &note, request, report);
+    (void)report;
+    return note_begin(context, &note, request);
 }
 
 // What is missing of the customer is asked for again with each message.

@@ -117,7 +117,7 @@ static enum step_choice update_begin(struct job_context *context, struct request
         flow_done(report, STEP_NONE, "");
         return STEP_ANSWER;
     }
-    return flow_observed(context, request, report) ? STEP_ANSWER : STEP_CALL;
+    return STEP_CALL;
 }
 
 // Collects the ticket's tags and the rule's into found.entries. False when the ticket has all of them, or tells none.

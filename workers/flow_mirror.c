@@ -145,7 +145,8 @@ static struct note note_of(const struct job_context *context)
 static enum step_choice mirror_begin(struct job_context *context, struct request *request, struct report *report)
 {
     struct note note = note_of(context);
-    return note_begin(context, &note, request, report);
+    (void)report;
+    return note_begin(context, &note, request);
 }
 
 static void mirror_finish(struct job_context *context, const struct response *response, struct report *report)

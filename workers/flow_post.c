@@ -73,15 +73,29 @@ static bool try_twin(struct job_context *context, const struct response *respons
 
 // ---- progress -------------------------------------------------------------------------------------------------------
 
+// Goes on to the next entry. One that reached the chat since this job began is passed over: a dead letter that is tried
+// again must not repeat what later jobs said. (Its own first entry counts as delivered too, so that jobs pass it.)
 static void leave_entry(struct job_context *context)
 {
     struct found *found = &context->found;
+    const struct lane *lane = &context->job->lane;
     uint64_t author = found->entries.items[0].author;
-    found->entries.items++;
-    found->entries.count--;
+    do {
+        found->entries.items++;
+        found->entries.count--;
+    } while (found->entries.count &&
+             entries_has(lane->delivered.items, lane->delivered.count, found->entries.items[0].id));
     found->part = 0;
     if (!found->entries.count || found->entries.items[0].author != author)
         found->agent_known = false;
+}
+
+static void name_entry(struct job_context *context, struct report *report)
+{
+    const struct entry *entry = &context->found.entries.items[0];
+    report->delivered.items = arena_alloc(context->arena, sizeof *report->delivered.items);
+    report->delivered.items[0] = (struct written){.id = entry->id, .time_ms = entry->time_ms};
+    report->delivered.count = 1;
 }
 
 // The piece is in the chat under that id: the same for one that was posted and one that a look found.
@@ -96,21 +110,21 @@ static void report_piece(struct job_context *context, const char *id, uint64_t t
         flow_done(report, STEP_POST_MESSAGE, "");
         return;
     }
-    const struct entry *entry = &found->entries.items[0];
-    report->delivered.items = arena_alloc(context->arena, sizeof *report->delivered.items);
-    report->delivered.items[0] = (struct written){.id = entry->id, .time_ms = entry->time_ms};
-    report->delivered.count = 1;
+    name_entry(context, report);
     leave_entry(context);
     relay_next(context, report, "reply in chat");
+    // Of a look that names itself as the next step the front thinks that it turns a page: a step between, which only
+    // reads.
+    if (context->job->step == STEP_LOOK_MESSAGE && report->next_step == STEP_LOOK_MESSAGE)
+        report->next_step = STEP_READ_DESK_AGENT;
 }
 
-// Entries that reached the chat since this job began: a dead letter that is tried again after a later job said them.
-static void leave_delivered(struct job_context *context)
+// Refused for good: the entry is named, so that the front can make a dead letter of it and let the replies behind it
+// pass.
+static void refuse_entry(struct job_context *context, struct report *report)
 {
-    const struct lane *lane = &context->job->lane;
-    while (context->found.entries.count && !context->found.part &&
-           entries_has(lane->delivered.items, lane->delivered.count, context->found.entries.items[0].id))
-        leave_entry(context);
+    if (report->outcome == OUTCOME_REFUSED)
+        name_entry(context, report);
 }
 
 // ---- post -----------------------------------------------------------------------------------------------------------
@@ -129,9 +143,7 @@ static const char *message_of(struct job_context *context)
 static enum step_choice post_begin(struct job_context *context, struct request *request, struct report *report)
 {
     struct found *found = &context->found;
-    size_t before = found->entries.count;
-    leave_delivered(context);
-    if (found->entries.count != before || !found->entries.count || !found->agent_known) {
+    if (!found->entries.count || !found->agent_known) {
         relay_next(context, report, "");
         return STEP_ANSWER;
     }
@@ -151,7 +163,7 @@ static enum step_choice post_begin(struct job_context *context, struct request *
         .path = arena_printf(context->arena, "/conversations/%s/messages", conversation_of(context)),
         .body = message_of(context),
     };
-    return flow_observed(context, request, report) ? STEP_ANSWER : STEP_CALL;
+    return STEP_CALL;
 }
 
 // Whether a refusal is about the agent, not the conversation (freshworks-api 2.2: 404 AGENT_NOT_FOUND, or 400).
@@ -187,11 +199,13 @@ static void post_finish(struct job_context *context, const struct response *resp
             flow_end(context, report, OUTCOME_REFUSED,
                      "Freshchat does not let the agent %s speak in this conversation%s: %s", actor_of(context),
                      *found->chat_agent ? "" : " (freshchat.agent_id)", response->problem ? response->problem : "");
+            refuse_entry(context, report);
         }
     } else if (try_twin(context, response)) {
         flow_done(report, STEP_POST_MESSAGE, "");
     } else {
         answers_default(context, response, report);
+        refuse_entry(context, report);
     }
 }
 

@@ -244,12 +244,6 @@ static enum step settle_agent(struct job_context *context)
     return STEP_NONE;
 }
 
-void relay_settle_agent(struct job_context *context)
-{
-    settle_agent(context);
-    context->found.agent_known = true;
-}
-
 void relay_next(struct job_context *context, struct report *report, const char *what)
 {
     struct found *found = &context->found;
@@ -285,7 +279,7 @@ static void fall_back(struct job_context *context, const struct response *respon
 static enum step_choice read_desk_agent_begin(struct job_context *context, struct request *request,
                                               struct report *report)
 {
-    if (!author_of(context) || desk_agent(context)) {
+    if (!author_of(context) || context->found.agent_known || desk_agent(context)) {
         relay_next(context, report, "");
         return STEP_ANSWER;
     }

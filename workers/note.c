@@ -14,8 +14,7 @@ static uint64_t author_of(const struct job_context *context, const struct note *
     return context->found.omit & NOTE_OMIT_AUTHOR ? 0 : note->author;
 }
 
-enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request,
-                            struct report *report)
+enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request)
 {
     json_t *body = json_object();
     fields_put(body, "body", note->body);
@@ -30,7 +29,7 @@ enum step_choice note_begin(struct job_context *context, const struct note *note
         .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/notes", context->job->lane.ticket_id),
         .body = fields_body(context->arena, body),
     };
-    return flow_observed(context, request, report) ? STEP_ANSWER : STEP_CALL;
+    return STEP_CALL;
 }
 
 bool note_finish(struct job_context *context, const struct note *note, const struct response *response,

@@ -19,8 +19,7 @@ struct note {
 };
 
 /** POST /tickets/{id}/notes of the lane's ticket. */
-enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request,
-                            struct report *report);
+enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request);
 
 /**
  * What every note does with its answer. True when the note is written: its id is in the report, which is otherwise the

@@ -113,6 +113,15 @@ static void add_part(struct text_buf *out, const struct part *part, bool from_ag
     }
 }
 
+// Whether a link is open at the end. Text cannot contain a tag: it is escaped.
+static bool in_link(const char *html)
+{
+    bool open = false;
+    for (const char *at = strchr(html, '<'); at; at = strchr(at + 1, '<'))
+        open = strncmp(at, "<a ", 3) == 0 || (open && strncmp(at, "</a>", 4) != 0);
+    return open;
+}
+
 void parts_add_html(struct text_buf *out, const struct event *event, bool from_agent)
 {
     struct text_buf html = text_buf_new(out->arena);
@@ -134,7 +143,9 @@ void parts_add_html(struct text_buf *out, const struct event *event, bool from_a
                 length = back - 1;
         }
         text_buf_cut(&html, length);
-        text_buf_add(&html, "</a><br>[Cut here: the whole message is in Freshchat]");
+        if (in_link(html.data))
+            text_buf_add(&html, "</a>");
+        text_buf_add(&html, "<br>[Cut here: the whole message is in Freshchat]");
     }
     if (!html.length)
         text_buf_add(&html, "[A message without content]");

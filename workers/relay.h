@@ -14,7 +14,4 @@ enum {
 /** Goes on with found.entries[0]: the look-ups of its author that are needed, then look or post; without entries, ends.
  */
 void relay_next(struct job_context *context, struct report *report, const char *what);
-
-/** Settles found.chat_agent for found.entries[0] from the cache alone, as far as it knows. */
-void relay_settle_agent(struct job_context *context);
 #endif

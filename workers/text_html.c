@@ -257,6 +257,8 @@ static void walk(struct writer *self, const xmlNode *root)
             write_text(self, (const char *)node->content);
         if (inside)
             enter(self, node);
+        else if (node->type == XML_ELEMENT_NODE)
+            want_break(self, breaks_of(node)); // what stood around it stays apart
         if (inside && node->children) {
             node = node->children;
             continue;
