@@ -26,6 +26,16 @@ bool sandbox_chat_agent(struct sandbox *sb, const char *email, char id[SANDBOX_I
     return found != NULL;
 }
 
+bool sandbox_chat_agent_set_active(struct sandbox *sb, const char *email, bool active)
+{
+    sb_lock(sb);
+    json_t *agent = sb_store_agent_by_email(sb->chat_agents, email);
+    if (agent != NULL)
+        json_object_set_new(agent, "is_deactivated", json_boolean(!active));
+    sb_unlock(sb);
+    return agent != NULL;
+}
+
 void sandbox_channel(struct sandbox *sb, char id[SANDBOX_ID_SIZE])
 {
     memcpy(id, sb->channel_id, SANDBOX_ID_SIZE); // fixed for the sandbox's life
@@ -123,6 +133,22 @@ char *sandbox_customer_drafts(struct sandbox *sb, const struct sandbox_customer 
     json_decref(event);
     sb_unlock(sb);
     return body;
+}
+
+int64_t sandbox_ticket_new(struct sandbox *sb, const char *subject, const char *email, const char *conversation_id)
+{
+    json_t *errors = json_array(), *custom = json_object();
+    if (conversation_id != NULL)
+        json_object_set_new(custom, sb->options.conversation_field, json_string(conversation_id));
+    json_t *body = json_pack("{s:s, s:s, s:s, s:o}", "subject", subject, "description", subject, "email", email,
+                             "custom_fields", custom);
+    sb_lock(sb);
+    json_t *requester = sb_freshdesk_requester(sb, body, errors);
+    int64_t id = requester != NULL ? sb_freshdesk_add_ticket(sb, body, requester)->id : 0;
+    sb_unlock(sb);
+    json_decref(body);
+    json_decref(errors);
+    return id;
 }
 
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,

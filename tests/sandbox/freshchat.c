@@ -69,9 +69,17 @@ void sb_freshchat_list(struct sandbox *sb, const struct sb_request *request, str
     }
     json_t *links = json_object();
     if (from + page.items < total) {
-        char href[128];
-        snprintf(href, sizeof href, "/v2/%s?page=%lld&items_per_page=%lld", name, (long long)page.page + 1,
-                 (long long)page.items);
+        // The same query with another page; filters must still hold there.
+        char href[768];
+        size_t used = (size_t)snprintf(href, sizeof href, "/v2/%s?", name);
+        for (const char *at = request->query; *at != '\0';) {
+            size_t length = strcspn(at, "&");
+            if (strncmp(at, "page=", 5) != 0 && used + length + 24 < sizeof href)
+                used += (size_t)snprintf(href + used, sizeof href - used, "%.*s&", (int)length, at);
+            at += length;
+            at += *at == '&';
+        }
+        snprintf(href + used, sizeof href - used, "page=%lld", (long long)page.page + 1);
         json_object_set_new(links, "next_page",
                             json_pack("{s:s, s:s, s:s}", "href", href, "rel", "next_page", "method", "GET"));
     }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Basic, user = the key, any password (4.1).
+// Basic, user = the key, any password.
 static bool authorised(const struct sandbox *sb, const struct sb_request *request)
 {
     char plain[512];

@@ -32,8 +32,10 @@ void sb_freshdesk_list(struct sandbox *sb, const struct sb_request *request, str
                        int64_t page, int64_t per_page);
 
 // ---- tickets and entries
-// Custom field values of a new ticket; NULL when requester identification is missing or unknown (errors says why).
+// The contact or agent that a body names, made when it is not known yet; NULL when errors says why not.
 json_t *sb_freshdesk_requester(struct sandbox *sb, const json_t *body, json_t *errors);
+// A ticket from a checked body; the requester is a contact or an agent.
+struct sb_ticket *sb_freshdesk_add_ticket(struct sandbox *sb, const json_t *body, const json_t *requester);
 struct sb_entry_info {
     const char *body; // HTML as it came
     bool incoming, is_private, reply;

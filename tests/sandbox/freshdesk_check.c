@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Freshdesk's strictness: every field is known and of the right type, or the whole request is refused with a list of
-// what is wrong, in the documented shape (4.12). Runs with the store locked.
+// what is wrong, in the documented shape. Runs with the store locked.
 #include "freshdesk.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freshdesk contacts and ticket fields: what a bridge reads to find people and to learn the names of custom fields
-// (4.8, 4.10). Runs with the store locked.
+// Freshdesk contacts and ticket fields: what a bridge reads to find people and to learn the names of custom fields.
+// Runs with the store locked.
 #include "freshdesk.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Entries of a ticket: notes and replies, written over the API or by an agent at the desk, and read back (4.5). A
+// Entries of a ticket: notes and replies, written over the API or by an agent at the desk, and read back. A
 // public note made over the API fires rules like a person's: that is the loop a bridge must survive. Runs with the
 // store locked.
 #include "freshdesk.h"

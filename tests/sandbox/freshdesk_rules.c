@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Automation rules: kept over the API, and run for ticket updates (4.11, 5 of the API notes). A rule sees who did what
+// Automation rules: kept over the API, and run for ticket updates. A rule sees who did what
 // and sends its webhook from a template; it cannot say which entry it was, and it fires for what the API did as well as
 // for what people did. Conditions are not modelled: a rule that has some is refused rather than run wrongly. Runs with
 // the store locked.

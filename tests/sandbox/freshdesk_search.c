@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freshdesk's ticket search (4.7): a small query language over an index that lags minutes behind, which is why nobody
+// Freshdesk's ticket search: a small query language over an index that lags minutes behind, which is why nobody
 // should ask it whether a ticket exists. Runs with the store locked.
 #include "freshdesk.h"
 

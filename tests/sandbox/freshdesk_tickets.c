@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freshdesk tickets: create, read, list, update (4.3 to 4.6 of the API notes). Nothing here is idempotent, as in the
+// Freshdesk tickets: create, read, list, update. Nothing here is idempotent, as in the
 // service. Runs with the store locked.
 #include "freshdesk.h"
 #include "html.h"
@@ -85,6 +85,8 @@ json_t *sb_freshdesk_requester(struct sandbox *sb, const json_t *body, json_t *e
     }
     if (json_array_size(errors) > 0)
         return NULL;
+    if (found == NULL && values[0] != NULL)
+        found = sb_store_agent_by_email(sb->desk_agents, values[0]); // agents can be requesters
     return found != NULL ? found : sb_store_add_contact(sb, name, values[0], values[1], values[2]);
 }
 
@@ -159,7 +161,7 @@ static void set_description(struct sandbox *sb, json_t *doc, const char *html)
     free(text);
 }
 
-static struct sb_ticket *add_ticket(struct sandbox *sb, const json_t *body, const json_t *requester)
+struct sb_ticket *sb_freshdesk_add_ticket(struct sandbox *sb, const json_t *body, const json_t *requester)
 {
     struct sb_ticket *ticket = sb_alloc(sizeof *ticket);
     char now[32];
@@ -200,7 +202,7 @@ void sb_freshdesk_ticket_create(struct sandbox *sb, const struct sb_request *req
     json_t *requester = json_array_size(errors) == 0 ? sb_freshdesk_requester(sb, request->json, errors) : NULL;
     if (!sb_check_done(response, errors))
         return;
-    struct sb_ticket *ticket = add_ticket(sb, request->json, requester);
+    struct sb_ticket *ticket = sb_freshdesk_add_ticket(sb, request->json, requester);
     sb_response_header(response, "Location", "%s/tickets/%lld", sb->freshdesk_url, (long long)ticket->id);
     sb_response_json(response, 201, json_incref(ticket->doc));
 }
@@ -369,28 +371,28 @@ static json_t *list_view(struct sandbox *sb, const struct sb_ticket *ticket, con
     return view;
 }
 
-static bool listed(struct sandbox *sb, const struct sb_ticket *ticket, const struct sb_request *request,
-                   bool since_given, int64_t since_s)
+// What a list is asked for; an absent text is empty.
+struct filter {
+    bool since_given;
+    int64_t since_s, oldest_s;
+    char requester_id[32], email[256], external[256];
+};
+
+static bool listed(struct sandbox *sb, const struct sb_ticket *ticket, const struct filter *filter)
 {
-    char value[256];
-    json_t *requester = json_object_get(ticket->doc, "requester_id");
-    json_t *contact = sb_store_contact(sb, json_integer_value(requester));
-    if (since_given ? ticket->updated_s < since_s : ticket->created_s < sb_store_wall_ms(sb) / 1000 - 30 * 86400)
+    if (filter->since_given ? ticket->updated_s < filter->since_s : ticket->created_s < filter->oldest_s)
         return false;
-    if (sb_request_param(request, "requester_id", value, sizeof value) &&
-        json_integer_value(requester) != sb_number(value))
+    int64_t requester = json_integer_value(json_object_get(ticket->doc, "requester_id"));
+    if (filter->requester_id[0] != '\0' && requester != sb_number(filter->requester_id))
         return false;
-    if (sb_request_param(request, "email", value, sizeof value)) {
-        const char *own = json_string_value(json_object_get(contact, "email"));
-        if (own == NULL || strcasecmp(own, value) != 0)
-            return false;
-    }
-    if (sb_request_param(request, "unique_external_id", value, sizeof value)) {
-        const char *own = json_string_value(json_object_get(contact, "unique_external_id"));
-        if (own == NULL || strcmp(own, value) != 0)
-            return false;
-    }
-    return true;
+    if (filter->email[0] == '\0' && filter->external[0] == '\0')
+        return true;
+    json_t *contact = sb_store_contact(sb, requester);
+    const char *email = json_string_value(json_object_get(contact, "email"));
+    const char *external = json_string_value(json_object_get(contact, "unique_external_id"));
+    if (filter->email[0] != '\0' && (email == NULL || strcasecmp(email, filter->email) != 0))
+        return false;
+    return filter->external[0] == '\0' || (external != NULL && strcmp(external, filter->external) == 0);
 }
 
 void sb_freshdesk_ticket_list(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
@@ -406,8 +408,12 @@ void sb_freshdesk_ticket_list(struct sandbox *sb, const struct sb_request *reque
     sb_check_page(request, &page, &per_page, errors);
     sb_request_param(request, "include", include, sizeof include);
     check_include(include, included, errors);
-    bool since_given = sb_request_param(request, "updated_since", since, sizeof since);
-    if (since_given && !sb_store_parse_time(since, &since_ms))
+    struct filter filter = {.oldest_s = sb_store_wall_ms(sb) / 1000 - 30 * 86400}; // older ones only with updated_since
+    filter.since_given = sb_request_param(request, "updated_since", since, sizeof since);
+    sb_request_param(request, "requester_id", filter.requester_id, sizeof filter.requester_id);
+    sb_request_param(request, "email", filter.email, sizeof filter.email);
+    sb_request_param(request, "unique_external_id", filter.external, sizeof filter.external);
+    if (filter.since_given && !sb_store_parse_time(since, &since_ms))
         sb_check_error(errors, "updated_since", "It should be in the 'combined date and time ISO8601' format",
                        "invalid_value");
     if (page > 300)
@@ -420,12 +426,13 @@ void sb_freshdesk_ticket_list(struct sandbox *sb, const struct sb_request *reque
     sb_request_param(request, "order_type", type, sizeof type);
     if (strcmp(type, "asc") != 0 && strcmp(type, "desc") != 0)
         sb_check_error(errors, "order_type", "It should be one of these values: 'asc,desc'", "invalid_value");
+    filter.since_s = since_ms / 1000;
     if (!sb_check_done(response, errors))
         return;
     struct sb_ticket **found = sb_alloc(sb->ticket_count * sizeof *found);
     size_t count = 0;
     for (size_t i = 0; i < sb->ticket_count; i++)
-        if (listed(sb, sb->tickets[i], request, since_given, since_ms / 1000))
+        if (listed(sb, sb->tickets[i], &filter))
             found[count++] = sb->tickets[i];
     struct sort sort = {by, strcmp(type, "asc") == 0 ? 1 : -1};
     qsort_r(found, count, sizeof *found, compare_tickets, &sort);

@@ -28,7 +28,8 @@ static int usage(FILE *out, int code)
         "  --freshchat-webhook  where Freshchat's signed events are sent\n"
         "  --freshdesk-webhook  where Freshdesk's hints are sent\n"
         "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshdesk-webhook.token,\n"
-        "                       freshchat.agent and url there, mode 0600; secrets that are there already are kept\n"
+        "                       freshchat.agent and url there, mode 0600; tokens that are there already are kept, the\n"
+        "                       webhook key and the agent's id are new each time\n"
         "  --ready-url URL      with --play: begin when this answers 200\n"
         "  --limit MS           with --play: the longest a step may take (default 2000)\n"
         "  --play[=N]           play one or N conversations, print the times, exit 0, or 1 when a step was too slow\n",
@@ -129,13 +130,19 @@ static bool parse_listen(const char *text, struct sandbox_options *options)
     return strncmp(options->host, "127.", 4) == 0;
 }
 
+static void base_url(struct sandbox *sb, char url[64])
+{
+    const char *api = sandbox_freshchat_url(sb);
+    snprintf(url, 64, "%.*s", (int)(strlen(api) - strlen("/v2")), api);
+}
+
 static bool write_state(const char *folder, struct sandbox *sb)
 {
     char agent[SANDBOX_ID_SIZE], url[64];
     if (folder == NULL)
         return true;
     sandbox_chat_agent(sb, SANDBOX_ASSISTANT, agent);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", sandbox_port(sb));
+    base_url(sb, url);
     return write_file(folder, "freshchat-webhook.pem", sandbox_public_key(sb)) &&
            write_file(folder, "freshchat.token", sandbox_freshchat_token(sb)) &&
            write_file(folder, "freshdesk.key", sandbox_freshdesk_key(sb)) &&
@@ -174,6 +181,7 @@ int main(int argc, char **argv)
     options.on_event = print_event;
     options.on_event_arg = &started;
     options.first_ticket_id = 1001;
+    options.threads = 640; // both products share them, one for each connection that a worker keeps open
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == 'l' && !parse_listen(optarg, &options))
             return usage(stderr, 2);
@@ -230,7 +238,9 @@ int main(int argc, char **argv)
         sandbox_free(&sb);
         return 1;
     }
-    printf("sandbox ready http://127.0.0.1:%d\n", sandbox_port(sb));
+    char url[64];
+    base_url(sb, url);
+    printf("sandbox ready %s\n", url);
     fflush(stdout);
 
     pthread_t waiter;

@@ -15,7 +15,7 @@ void sandbox_options_init(struct sandbox_options *options)
 {
     *options = (struct sandbox_options){
         .host = "127.0.0.1",
-        .threads = 200,
+        .threads = 400, // one for each open connection, idle ones too
         .senders = 8,
         .freshchat_token = "sandbox-freshchat-token",
         .freshdesk_key = "sandbox-freshdesk-key",

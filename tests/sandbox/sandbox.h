@@ -123,6 +123,8 @@ void sandbox_set_clock_skew(struct sandbox *sb, int64_t skew_ms);
 int64_t sandbox_desk_agent(struct sandbox *sb, const char *email);
 // Copies the Freshchat id of the agent with that e-mail; false when there is none.
 bool sandbox_chat_agent(struct sandbox *sb, const char *email, char id[SANDBOX_ID_SIZE]);
+// Takes a Freshchat agent out of service, or back: messages in a deactivated agent's name are refused.
+bool sandbox_chat_agent_set_active(struct sandbox *sb, const char *email, bool active);
 // Copies the id of the channel that customers write in.
 void sandbox_channel(struct sandbox *sb, char id[SANDBOX_ID_SIZE]);
 
@@ -164,6 +166,9 @@ int sandbox_deliver(struct sandbox *sb, const void *body, size_t length, const c
 int sandbox_deliver_hint(struct sandbox *sb, const char *body, const char *token);
 
 // ---------------------------------------------------------------- act: the agents
+// A ticket that somebody else made: a person, or another program. conversation_id goes into the conversation field;
+// NULL leaves it empty. Returns its id, 0 when the e-mail is none.
+int64_t sandbox_ticket_new(struct sandbox *sb, const char *subject, const char *email, const char *conversation_id);
 enum sandbox_entry_kind { SANDBOX_REPLY, SANDBOX_PUBLIC_NOTE, SANDBOX_PRIVATE_NOTE };
 // An agent writes in Freshdesk; rules fire. body is HTML. Returns the entry's id, 0 when ticket or agent is unknown.
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,
