@@ -59,6 +59,9 @@ static const char *skip_string(struct scan *s, int *line)
     while (s->p < s->end && *s->p != quote) {
         if (*s->p == '$' && next_byte(s) == '{' && quote == '"')
             return "${...} is not available: write the value itself";
+        // A NUL byte written as \0 or \x00 would end the text early and in silence.
+        if (*s->p == '\\' && quote == '"' && next_byte(s) && strchr("0123456789x", next_byte(s)))
+            return "a character written as \\ and a number is not available: write the character itself";
         if (*s->p == '\\' && s->p + 1 < s->end)
             step(s, false);
         step(s, false);

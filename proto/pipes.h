@@ -45,7 +45,7 @@ enum pipes_control_kind {
     PIPES_CONTROL_ROSTER_WORKER = 2, // slot, generation, pid: a worker that said READY and is not reaped
     PIPES_CONTROL_ROSTER_END = 3,    // the roster counts from here
     PIPES_CONTROL_REAPED = 4,        // slot, generation: waitpid saw this worker dead; it can write nothing any more
-    PIPES_CONTROL_STOP = 5,          // leave in order, as on SIGTERM
+    PIPES_CONTROL_STOP = 5,          // leave in order, as on SIGTERM, which is what deskbelld sends today
 };
 
 struct pipes_control {

@@ -382,6 +382,9 @@ static void folders_are_checked(void **state)
     accepts(BASE "runtime_dir = \"/run/0123456789012345678901234567890123456789012345678901234567\"");
     refuses(BASE "runtime_dir = \"/run/01234567890123456789012345678901234567890123456789012345678\"", 3, "107 bytes");
     refuses(BASE "state_dir = \"/a\\nb\"", 3, "control characters");
+    refuses(BASE "state_dir = \"/a\\0b\"", 3, "write the character itself");
+    refuses(BASE "state_dir = \"/a\\x00b\"", 3, "write the character itself");
+    refuses(BASE "\nstate_dir = '/a\\\\\nb'", 5, "control characters");
 }
 
 static void custom_fields_are_checked(void **state)

@@ -9,7 +9,9 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/log.h"
@@ -199,6 +201,27 @@ static void names_of_levels_are_read(void **state)
     assert_string_equal(log_level_name(LOG_LEVEL_WARN), "warn");
 }
 
+// journald adds the time itself and takes the level from a prefix, but only where stderr is really its stream.
+static void journald_gets_a_level_prefix_and_no_time(void **state)
+{
+    struct stat st;
+    char stream[64], line[512] = "";
+
+    (void)state;
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    setenv("JOURNAL_STREAM", stream, 1);
+    log_init("tester", LOG_LEVEL_INFO);
+    log_error("e", "a=%d", 1);
+    assert_true(read(log_pipe[0], line, sizeof line - 1) > 0);
+    assert_memory_equal(line, "<3>level=error process=tester ", 30);
+    setenv("JOURNAL_STREAM", "1:1", 1);
+    log_init("tester", LOG_LEVEL_INFO);
+    log_error("e", "a=%d", 1);
+    assert_string_equal(pairs(), "a=1");
+    unsetenv("JOURNAL_STREAM");
+}
+
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, open_log, close_log)
 
 int main(void)
@@ -214,6 +237,7 @@ int main(void)
         LOG_TEST(levels_below_the_set_one_are_not_written),
         LOG_TEST(escaping_fits_any_room),
         LOG_TEST(names_of_levels_are_read),
+        LOG_TEST(journald_gets_a_level_prefix_and_no_time),
     };
 
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
