@@ -137,6 +137,8 @@ const char *record_error_text(enum record_error error)
 // Well-formed UTF-8 without NUL, surrogates, overlong forms or code points above U+10FFFF.
 static bool is_text(const uint8_t *at, size_t size)
 {
+    if (size == 0)
+        return true; // `at` may be NULL
     const uint8_t *end = at + size;
     while (at < end) {
         uint32_t first = *at++;

@@ -210,7 +210,7 @@ static void refill(struct gate *gate, uint64_t budget, uint64_t now_ms)
     if (gate->tokens > most)
         gate->tokens = most;
     gate->tokens_begun = true;
-    gate->tokens_ms = now_ms;
+    gate->tokens_ms = later(gate->tokens_ms, now_ms);
 }
 
 // Nothing is left of the account's budget beyond the calls that are on their way, as far as is known.

@@ -286,6 +286,7 @@ static void sim_step(struct sim *sim, uint64_t now)
     }
     if ((uint64_t)rand_r(&sim->seed) % 60000 < sim->others * SIM_STEP_MS && sim->minute_used < sim->total)
         sim->minute_used++;
+    bool open = true;
     for (size_t i = 0; i < SIM_CALLS; i++) {
         struct sim_call *one = &sim->calls[i];
         if (one->used && !one->arrived && now >= one->arrives_ms)
@@ -294,8 +295,10 @@ static void sim_step(struct sim *sim, uint64_t now)
             one->report.took_ms = one->ends_ms - one->pass.taken_ms;
             gates_done(sim->gates, &one->pass, &one->report, now);
             one->used = false;
+            open = true;
         }
-        if (!one->used && gates_may(sim->gates, DESK, LIMIT_ANY, now)) {
+        open = open && gates_may(sim->gates, DESK, LIMIT_ANY, now);
+        if (!one->used && open) {
             uint64_t takes = 50 + (uint64_t)rand_r(&sim->seed) % 3000;
             *one = (struct sim_call){.pass = gates_take(sim->gates, DESK, LIMIT_ANY, now), .used = true};
             one->ends_ms = now + takes;
