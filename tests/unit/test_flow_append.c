@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// workers/flow_append and flow_notice: notes as they are sent, tickets that are gone, doubt and the look, equal
+// messages.
+#include "tests/unit/flow_case.h"
+
+#define NOTES_PATH      "/tickets/42/notes"
+#define ENTRIES_PATH(p) "/tickets/42/conversations?per_page=100&page=" p
+#define NOTE_BODY       "<div><b>10:20:30 UTC</b> My boiler is cold</div>"
+
+static struct flow_case *with_ticket(void)
+{
+    struct flow_case *c = case_new("");
+    c->job.lane.ticket_id = 42;
+    c->job.lane.requester_id = 77;
+    c->context.clock_known[UPSTREAM_FRESHDESK] = true;
+    return c;
+}
+
+static void all_gathered_messages_go_as_one_note(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    c->events[1] = case_event(&c->parts[1], "<img src=x onerror=alert(1)>\n& more");
+    c->events[1].time_ms = SAID_MS + 61000;
+    c->job.events.count = 2;
+    case_calls(c, STEP_APPEND_NOTE, "POST", NOTES_PATH,
+               "{\"body\":\"" NOTE_BODY
+               "<div><b>10:21:31 UTC</b> &lt;img src=x onerror=alert(1)&gt;<br>&amp; more</div>\","
+               "\"private\":false,\"incoming\":true,\"user_id\":77}");
+    case_answer(c, ANSWER_OK, 201, 0,
+                "{\"id\":4294967296001,\"created_at\":\"2025-03-04T10:22:00Z\",\"body\":\"<div>x</div>\"}");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_int_equal(c->report.desk_written.count, 1);
+    assert_string_equal(c->report.desk_written.items[0].id, "4294967296001");
+    assert_int_equal(c->report.desk_written.items[0].time_ms, 1741083720000);
+    assert_string_equal(c->report.what, "messages appended");
+    // what is missing of the customer is read again with each message
+    assert_int_equal(c->report.followups.count, 1);
+    assert_int_equal(c->report.followups.items[0].kind, EVENT_CONTEXT);
+    assert_int_equal(c->report.followups.items[0].delay_ms, 0);
+    assert_int_equal(c->report.followups.items[0].round, 3);
+    c->job.lane.context = (struct context){
+        .read = true, .name = "", .email = "", .phone = "", .cart = "1", .friction = "2", .screen = "3"};
+    case_begin(c, STEP_APPEND_NOTE);
+    case_ok(c, "{\"id\":7}");
+    assert_int_equal(c->report.followups.count, 0);
+    assert_true(c->report.desk_written.items[0].time_ms > SAID_MS); // no time said: now
+    case_free(c);
+}
+
+static void a_ticket_that_is_gone_is_followed_by_a_new_one(void **state)
+{
+    static const long codes[] = {404, 405};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_case *c = with_ticket();
+        c->events[1] = case_event(&c->parts[1], "second");
+        c->job.events.count = 2;
+        c->job.lane.context.read = true;
+        c->job.lane.context.cart = "12";
+        c->context.found.omit = 1;
+        case_begin(c, STEP_APPEND_NOTE);
+        case_answer(c, codes[i] == 404 ? ANSWER_NOT_FOUND : ANSWER_REFUSED, codes[i], 0, NULL);
+        case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+        assert_string_equal(c->context.found.closed_ticket, "42");
+        assert_int_equal(c->report.ticket_id, 0);
+        assert_int_equal(case_begin(c, STEP_CREATE_TICKET), STEP_CALL);
+        assert_true(case_has(c->request.body, NOTE_BODY "<div><b>10:20:30 UTC</b> second</div>"));
+        assert_true(case_has(c->request.body, "Follows ticket #42"));
+        assert_true(case_has(c->request.body, "\"cf_cart_value\":\"12\""));
+        case_free(c);
+    }
+}
+
+static void failures_of_the_note_call(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    case_fails_plainly(c, STEP_APPEND_NOTE, true);
+    case_begin(c, STEP_APPEND_NOTE);
+    case_answer(c, ANSWER_REFUSED, 400, 0, "{\"errors\":[{\"field\":\"body\"}]}");
+    case_outcome(c, OUTCOME_REFUSED, STEP_NONE);
+    // a requester who is no longer there: the note goes without an author
+    case_begin(c, STEP_APPEND_NOTE);
+    case_answer(c, ANSWER_REFUSED, 400, 0, "{\"errors\":[{\"field\":\"user_id\",\"code\":\"invalid_value\"}]}");
+    case_outcome(c, OUTCOME_DONE, STEP_APPEND_NOTE);
+    case_calls(c, STEP_APPEND_NOTE, "POST", NOTES_PATH,
+               "{\"body\":\"" NOTE_BODY "\",\"private\":false,\"incoming\":true}");
+    case_answer(c, ANSWER_REFUSED, 400, 0, "{\"errors\":[{\"field\":\"user_id\"}]}");
+    case_outcome(c, OUTCOME_REFUSED, STEP_NONE);
+    case_free(c);
+}
+
+// ---- the look -------------------------------------------------------------------------------------------------------
+
+#define ENTRY(id, second, incoming, private, user, body)                                                               \
+    "{\"id\":" id ",\"created_at\":\"2025-03-04T10:20:" second "Z\",\"incoming\":" incoming                            \
+    ",\"private\":" private ",\"user_id\":" user ",\"source\":2,\"body\":\"" body "\",\"body_text\":\"\"}"
+
+static void a_look_adopts_the_note(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    case_calls(c, STEP_LOOK_NOTE, "GET", ENTRIES_PATH("1"), NULL);
+    case_ok(c, "[" ENTRY("1", "20", "true", "false", "77", NOTE_BODY) "," // long before the write
+            ENTRY("2", "31", "false", "false", "77", NOTE_BODY) ","       // not incoming
+            ENTRY("3", "31", "true", "true", "77", NOTE_BODY) ","         // private
+            ENTRY("4", "31", "true", "false", "78", NOTE_BODY) ","        // another author
+            ENTRY("5", "31",
+                  "true", "false", "77", "<div>10:20:30 UTC other words</div>") "," ENTRY("6", "32", "true", "false",
+                                                                                          "77",
+                                                                                          "<div "
+                                                                                          "class='x'><div><b>10:20:30&"
+                                                                                          "nbsp;UTC</b>\\n  My  boiler "
+                                                                                          "is "
+                                                                                          "<span>cold</span></div></"
+                                                                                          "div>") "," ENTRY("7", "33",
+                                                                                                            "true",
+                                                                                                            "false",
+                                                                                                            "77",
+                                                                                                            NOTE_BODY) "]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_int_equal(c->report.desk_written.count, 1);
+    assert_string_equal(c->report.desk_written.items[0].id, "6");
+    assert_int_equal(c->report.desk_written.items[0].time_ms, 1741083632000);
+    assert_int_equal(c->report.followups.count, 1);
+    assert_string_equal(c->report.what, "messages appended");
+    // only the text came: it is compared as well
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, "[{\"id\":9,\"created_at\":\"2025-03-04T10:20:31Z\",\"incoming\":true,\"private\":false,\"user_id\":77,"
+               "\"body_text\":\"10:20:30 UTC My boiler is cold\"}]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    case_free(c);
+}
+
+static void two_equal_messages_are_each_adopted_once(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    static const char page[] =
+        "[" ENTRY("10", "31", "true", "false", "77", "<div><b>10:20:30 UTC</b> ok</div>") "," ENTRY(
+            "11", "31", "true", "false", "77", "<div><b>10:20:30 UTC</b> ok</div>") "]";
+    struct written written[2];
+    c->parts[0].text = "ok";
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, page);
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.desk_written.items[0].id, "10");
+    written[0] = c->report.desk_written.items[0];
+    c->job.lane.desk_written.items = written;
+    c->job.lane.desk_written.count = 1;
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, page);
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.desk_written.items[0].id, "11");
+    written[1] = c->report.desk_written.items[0];
+    c->job.lane.desk_written.count = 2;
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, page);
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    // what stands before the newest of ours is not the one that came after it
+    written[0] = (struct written){.id = "12", .time_ms = 1741083632000};
+    c->job.lane.desk_written.count = 1;
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, page);
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    case_free(c);
+}
+
+static void a_look_reads_all_pages(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    json_t *list = json_array();
+    for (int i = 0; i < 100; i++)
+        json_array_append_new(list,
+                              json_pack("{s:i,s:s,s:b,s:b,s:i,s:s}", "id", i + 1, "created_at", "2025-03-04T10:20:31Z",
+                                        "incoming", 1, "private", 0, "user_id", 77, "body", "other"));
+    char *full = json_dumps(list, 0);
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, full);
+    case_outcome(c, OUTCOME_DONE, STEP_LOOK_NOTE);
+    case_calls(c, STEP_LOOK_NOTE, "GET", ENTRIES_PATH("2"), NULL);
+    case_ok(c, "[" ENTRY("200", "31", "true", "false", "77", NOTE_BODY) "]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.desk_written.items[0].id, "200");
+    assert_int_equal(c->context.found.page, 0);
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, full);
+    case_calls(c, STEP_LOOK_NOTE, "GET", ENTRIES_PATH("2"), NULL);
+    case_ok(c, "[]");
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    free(full);
+    json_decref(list);
+    case_fails_plainly(c, STEP_LOOK_NOTE, false);
+    case_begin(c, STEP_LOOK_NOTE);
+    case_answer(c, ANSWER_NOT_FOUND, 404, 0, NULL);
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    case_free(c);
+}
+
+static void the_helpdesk_clock_decides(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    // Its clock is ten minutes behind ours: what it dates 10:10:32 was written after 10:20:30 here.
+    c->context.clock_ahead_ms[UPSTREAM_FRESHDESK] = -600000;
+    case_begin(c, STEP_LOOK_NOTE);
+    case_ok(c, "[{\"id\":9,\"created_at\":\"2025-03-04T10:10:32Z\",\"incoming\":true,\"private\":false,\"user_id\":77,"
+               "\"body\":\"" NOTE_BODY "\"}]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    case_free(c);
+    // Not known before: learnt from the answer itself.
+    c = with_ticket();
+    c->context.clock_known[UPSTREAM_FRESHDESK] = false;
+    case_begin(c, STEP_LOOK_NOTE);
+    case_answer(c, ANSWER_OK, 200, (uint64_t)(clock_wall_ms() - 600000),
+                "[{\"id\":9,\"created_at\":\"2025-03-04T10:10:32Z\",\"incoming\":true,\"private\":false,\"user_id\":77,"
+                "\"body\":\"" NOTE_BODY "\"}]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_int_equal(c->report.desk_written.count, 1);
+    case_free(c);
+}
+
+// ---- notices --------------------------------------------------------------------------------------------------------
+
+static void a_notice_is_private(void **state)
+{
+    (void)state;
+    struct flow_case *c = with_ticket();
+    c->events[0].kind = EVENT_NOTICE;
+    c->events[0].reason = "Your reply <x> is not in the chat.";
+    c->events[0].parts.count = 0;
+    case_calls(c, STEP_NOTICE_NOTE, "POST", NOTES_PATH,
+               "{\"body\":\"<div><b>Deskbell:</b> Your reply &lt;x&gt; is not in the "
+               "chat.</div>\",\"private\":true,\"incoming\":false}");
+    case_ok(c, "{\"id\":8,\"created_at\":\"2025-03-04T10:22:00Z\"}");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.desk_written.items[0].id, "8");
+    case_fails_plainly(c, STEP_NOTICE_NOTE, true);
+    case_begin(c, STEP_NOTICE_NOTE);
+    case_answer(c, ANSWER_NOT_FOUND, 404, 0, NULL);
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    case_calls(c, STEP_LOOK_NOTICE, "GET", ENTRIES_PATH("1"), NULL);
+    case_ok(
+        c,
+        "[" ENTRY("1", "31", "false", "false", "5",
+                  "<div><b>Deskbell:</b> Your reply &lt;x&gt; is not in the chat.</div>") "," ENTRY("2", "31", "false",
+                                                                                                    "true", "5",
+                                                                                                    "<div><b>Deskbell:<"
+                                                                                                    "/b> Your reply "
+                                                                                                    "&lt;x&gt; is not "
+                                                                                                    "in the "
+                                                                                                    "chat.</div>") "]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.desk_written.items[0].id, "2");
+    case_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_gathered_messages_go_as_one_note),
+        cmocka_unit_test(a_ticket_that_is_gone_is_followed_by_a_new_one),
+        cmocka_unit_test(failures_of_the_note_call),
+        cmocka_unit_test(a_look_adopts_the_note),
+        cmocka_unit_test(two_equal_messages_are_each_adopted_once),
+        cmocka_unit_test(a_look_reads_all_pages),
+        cmocka_unit_test(the_helpdesk_clock_decides),
+        cmocka_unit_test(a_notice_is_private),
+    };
+    log_init("test", LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
