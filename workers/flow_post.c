@@ -155,6 +155,7 @@ static enum step_choice post_begin(struct job_context *context, struct request *
             context, report, OUTCOME_REFUSED,
             "No Freshchat agent has the e-mail of %s: set freshchat.agent_id to the agent that such replies speak as.",
             who);
+        refuse_entry(context, report);
         return STEP_ANSWER;
     }
     *request = (struct request){
