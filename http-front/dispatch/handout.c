@@ -103,7 +103,7 @@ static void learn_names(struct conversation *conversation, struct lane *lane, co
 
 enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice)
 {
-    struct item *item = choice->item;
+    struct item *item = choice->step == STEP_CREATE_TICKET ? lanes_first_said(side, choice->item) : choice->item;
     const struct step_info *info = steps_info(choice->step);
     struct conversation *conversation = side->conversation;
     uint64_t now = (uint64_t)clock_mono_ms();

@@ -192,6 +192,25 @@ size_t lanes_gather(const struct side *side, const struct item *head, struct ite
     return count;
 }
 
+struct item *lanes_first_said(struct side *side, struct item *item)
+{
+    if (item->claimed || item->doubt || item->kind != EVENT_CUSTOMER_MESSAGE)
+        return item;
+    struct item *first = side->head;
+    while (first != item && !joins_note(first))
+        first = first->next;
+    if (first == item)
+        return item;
+    // What was found of the customer is the same for both.
+    first->found = item->found;
+    first->worth_cents = item->worth_cents;
+    first->step = item->step;
+    item->found = (struct record_buffer){0};
+    item->step = STEP_NONE;
+    side->active = first;
+    return first;
+}
+
 // Rule 2: when the note that begins with `head` has gathered enough.
 static uint64_t gathered_at(const struct side *side, const struct item *head, const struct lane_rules *rules)
 {

@@ -132,6 +132,12 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
  */
 size_t lanes_gather(const struct side *side, const struct item *head, struct item **out, size_t most);
 
+/**
+ * The item a ticket is opened with: while its customer was read, a message that was said earlier may have arrived; that one
+ * takes over what `item` found. Returns `item` itself where none did, or where its write may have left already.
+ */
+struct item *lanes_first_said(struct side *side, struct item *item);
+
 /** True when a write of this side may have reached the other side and is not yet recorded. */
 bool lanes_undecided(const struct side *side);
 #endif

@@ -97,6 +97,9 @@ struct sb_message *sb_freshchat_add_message(struct sandbox *sb, struct sb_conver
     char created[32], interaction[64];
     bool by_user = strcmp(actor_type, "user") == 0;
     message->wall_ms = sb_store_wall_ms(sb);
+    // Two of one conversation are never of the same millisecond: who reads them can tell which was first.
+    if (conversation->count > 0 && message->wall_ms <= conversation->messages[conversation->count - 1]->wall_ms)
+        message->wall_ms = conversation->messages[conversation->count - 1]->wall_ms + 1;
     message->at_us = sandbox_now_us();
     sb_store_uuid(message->id);
     sb_store_time_ms(message->wall_ms, created);

@@ -33,7 +33,10 @@ static void the_same_delivery_eight_times_at_once_is_one_ticket(void **state)
 static void five_quick_messages_stay_in_order(void **state)
 {
     static const char *const texts[] = {"first words", "second words", "third words", "fourth words", "fifth words"};
-    struct scenario *s = scenario_begin(state, NULL);
+    struct scenario_options options;
+    scenario_options_init(&options);
+    options.sandbox.senders = 1; // webhooks that overtake each other are another story
+    struct scenario *s = scenario_begin(state, &options);
     for (int i = 0; i < 5; i++)
         customer_writes(s, "ada", texts[i]);
     ticket_appears_within(s, "ada", 2000);

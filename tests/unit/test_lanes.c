@@ -147,6 +147,30 @@ static void what_has_begun_is_finished_first(void **state)
     lanes_conversation_free(&c);
 }
 
+static void a_ticket_is_opened_with_what_was_said_first(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct side *side = &c->sides[SIDE_DESK];
+    struct item *begun = add(c, EVENT_CUSTOMER_MESSAGE, 1, 500, 0);
+    begun->step = STEP_CREATE_TICKET;
+    lanes_set_bytes(&begun->found, (const uint8_t *)"found", 5);
+    side->active = begun;
+    assert_ptr_equal(lanes_first_said(side, begun), begun);
+    add(c, EVENT_AGENT_MESSAGE, 2, 50, 0); // agents open no tickets
+    struct item *earlier = add(c, EVENT_CUSTOMER_MESSAGE, 3, 100, 0);
+    begun->claimed = true;
+    assert_ptr_equal(lanes_first_said(side, begun), begun); // it may have left already
+    begun->claimed = false;
+    assert_ptr_equal(lanes_first_said(side, begun), earlier);
+    assert_ptr_equal(side->active, earlier);
+    assert_int_equal(earlier->step, STEP_CREATE_TICKET);
+    assert_int_equal(earlier->found.size, 5);
+    assert_int_equal(begun->step, STEP_NONE);
+    assert_int_equal(begun->found.size, 0);
+    lanes_conversation_free(&c);
+}
+
 static void doubt_looks_before_it_repeats(void **state)
 {
     (void)state;
@@ -263,6 +287,7 @@ int main(void)
         cmocka_unit_test(an_agents_message_between_divides_the_note),
         cmocka_unit_test(a_retry_holds_the_lane_but_a_context_read_does_not),
         cmocka_unit_test(what_has_begun_is_finished_first),
+        cmocka_unit_test(a_ticket_is_opened_with_what_was_said_first),
         cmocka_unit_test(doubt_looks_before_it_repeats),
         cmocka_unit_test(a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass),
         cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
