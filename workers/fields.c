@@ -97,7 +97,7 @@ void fields_put_id(json_t *object, const char *name, uint64_t id)
 
 const char *fields_body(struct arena *arena, json_t *object)
 {
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (!text)
         abort();
     const char *copy = arena_copy(arena, text, strlen(text));

@@ -78,7 +78,7 @@ bool flow_ticket_gone(const struct response *response)
     return response->answer == ANSWER_NOT_FOUND || response->status == 404 || response->status == 405;
 }
 
-bool flow_refuses(const struct response *response, const char *field)
+static bool names_error(const struct response *response, const char *field, const char *code)
 {
     static const char prefix[] = "custom_fields.";
     const json_t *errors = json_object_get(response->json, "errors");
@@ -89,10 +89,20 @@ bool flow_refuses(const struct response *response, const char *field)
         const char *named = fields_raw(error, "field");
         if (strncmp(named, prefix, sizeof prefix - 1) == 0)
             named += sizeof prefix - 1;
-        if (*field && strcmp(named, field) == 0)
+        if (*field && strcmp(named, field) == 0 && (!code || strcmp(fields_raw(error, "code"), code) == 0))
             return true;
     }
     return false;
+}
+
+bool flow_refuses(const struct response *response, const char *field)
+{
+    return names_error(response, field, NULL);
+}
+
+bool flow_mistypes(const struct response *response, const char *field)
+{
+    return names_error(response, field, "datatype_mismatch");
 }
 
 // ---- clocks ---------------------------------------------------------------------------------------------------------

@@ -48,6 +48,9 @@ bool flow_ticket_gone(const struct response *response);
 /** Whether a refusal's list of errors names the field (with or without "custom_fields."). */
 bool flow_refuses(const struct response *response, const char *field);
 
+/** The same, and the reason is the value's type. */
+bool flow_mistypes(const struct response *response, const char *field);
+
 // ---- clocks ---------------------------------------------------------------------------------------------------------
 
 /** How far that upstream's clock is ahead of ours, 0 when not known. Looks keep in `found` what they once used. */

@@ -48,6 +48,20 @@ static void put_custom(const struct job_context *context, json_t *custom, const 
         fields_put(custom, name, text_line(context->arena, value, FIELD_MAX_BYTES));
 }
 
+// Fields that refused a number in favour of text, for all later tickets of this process (one thread).
+static uint64_t learnt_text;
+
+static void put_number(const struct job_context *context, json_t *custom, const char *name, json_t *number,
+                       const char *text, uint64_t text_bit)
+{
+    if (!number || !*name || ((context->found.omit | learnt_text) & text_bit)) {
+        json_decref(number);
+        put_custom(context, custom, name, text);
+    } else if (json_object_set_new(custom, name, number) != 0) {
+        abort();
+    }
+}
+
 // "cf_name=value" of the configuration; as text first, since that is what most fields are.
 static void put_extra(const struct job_context *context, json_t *custom, const char *setting)
 {
@@ -82,9 +96,13 @@ void ticket_put_fields(const struct job_context *context, const char *conversati
     if (!(omit & TICKET_OMIT_CONVERSATION))
         put_custom(context, custom, names->conversation_field, conversation);
     if (!(omit & TICKET_OMIT_CART))
-        put_custom(context, custom, names->cart_field, customer->cart);
+        put_number(context, custom, names->cart_field,
+                   customer->cart_valid ? json_real((double)customer->cart_cents / 100.0) : NULL, customer->cart,
+                   TICKET_TEXT_CART);
     if (!(omit & TICKET_OMIT_FRICTION))
-        put_custom(context, custom, names->friction_field, customer->friction);
+        put_number(context, custom, names->friction_field,
+                   customer->friction_valid ? json_integer((json_int_t)customer->friction_value) : NULL,
+                   customer->friction, TICKET_TEXT_FRICTION);
     if (!(omit & TICKET_OMIT_SCREEN))
         put_custom(context, custom, names->screen_field, customer->screen);
     // `conversation` is empty for updates, which leave required fields as the agents filled them
@@ -113,6 +131,22 @@ static uint64_t refused_extras(const struct job_context *context, const struct r
             return context->found.omit & TICKET_TYPED_EXTRAS ? TICKET_OMIT_EXTRAS : TICKET_TYPED_EXTRAS;
     }
     return 0;
+}
+
+// A number where the helpdesk has a text field: the next attempt, and every later ticket, says it as text.
+static uint64_t wants_text(const struct job_context *context, const struct response *response)
+{
+    const struct config_freshdesk *names = &context->config->freshdesk;
+    const struct context *customer = &context->found.context;
+    uint64_t bits = 0;
+    if (customer->cart_valid && flow_mistypes(response, names->cart_field))
+        bits |= TICKET_TEXT_CART;
+    if (customer->friction_valid && flow_mistypes(response, names->friction_field))
+        bits |= TICKET_TEXT_FRICTION;
+    // Text was not right either: this ticket goes without, and what was learnt may be out of date.
+    uint64_t wrong = bits & (context->found.omit | learnt_text);
+    learnt_text = (learnt_text & ~wrong) | (bits & ~wrong);
+    return bits & ~wrong;
 }
 
 static void say_omitted(const struct job_context *context, const char *field, uint64_t bit)
@@ -147,9 +181,12 @@ bool ticket_omit(struct job_context *context, const struct response *response)
         {"name", TICKET_OMIT_NAME},
     };
     uint64_t before = context->found.omit;
-    uint64_t omit = before;
+    uint64_t retyped = wants_text(context, response);
+    uint64_t keep = (retyped & TICKET_TEXT_CART ? TICKET_OMIT_CART : 0) |
+                    (retyped & TICKET_TEXT_FRICTION ? TICKET_OMIT_FRICTION : 0);
+    uint64_t omit = before | retyped;
     for (size_t i = 0; i < sizeof extras / sizeof *extras; i++)
-        if (flow_refuses(response, extras[i].field) && !(omit & extras[i].bit)) {
+        if (!(keep & extras[i].bit) && flow_refuses(response, extras[i].field) && !(omit & extras[i].bit)) {
             omit |= extras[i].bit;
             say_omitted(context, extras[i].field, extras[i].bit);
         }

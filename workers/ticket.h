@@ -25,13 +25,18 @@ enum ticket_omit {
     TICKET_OMIT_NAME = 1 << 10,
     TICKET_TYPED_EXTRAS = 1 << 11, // ticket.fields as numbers and booleans where they look like it
     TICKET_OMIT_EXTRAS = 1 << 12,  // ticket.fields not at all
+    TICKET_TEXT_CART = 1 << 13,    // the cart as text, even where it is a number
+    TICKET_TEXT_FRICTION = 1 << 14,
 };
 
 /** Puts type, group_id, product_id and tags, as configured and as the rules say. */
 void ticket_put_settings(const struct job_context *context, const struct rules_result *rules, json_t *ticket);
 
-/** Puts custom_fields: conversation (unless empty), cart, friction, screen, and those the helpdesk requires. Empty ones
- * are left out. */
+/**
+ * Puts custom_fields: conversation (unless empty), cart, friction, screen, and those the helpdesk requires. Empty ones
+ * are left out. Cart and friction go as numbers where they are, until this helpdesk says that its fields hold text;
+ * that is remembered as long as the worker lives.
+ */
 void ticket_put_fields(const struct job_context *context, const char *conversation, json_t *ticket);
 
 /** Whether the conversation field is sent, so that a look can match it. */

@@ -28,9 +28,8 @@ static void the_ticket_is_completed(void **state)
     case_calls(c, STEP_REREAD_CUSTOMER, "GET", "/users/" USER, NULL);
     case_ok(c, FULL("20"));
     case_outcome(c, OUTCOME_DONE, STEP_UPDATE_TICKET);
-    case_calls(
-        c, STEP_UPDATE_TICKET, "PUT", "/tickets/42",
-        "{\"custom_fields\":{\"cf_cart_value\":\"20\",\"cf_friction_score\":\"71\",\"cf_screen\":\"/checkout\"}}");
+    case_calls(c, STEP_UPDATE_TICKET, "PUT", "/tickets/42",
+               "{\"custom_fields\":{\"cf_cart_value\":20.0,\"cf_friction_score\":71,\"cf_screen\":\"/checkout\"}}");
     case_ok(c, "{\"id\":42,\"tags\":[]}");
     case_outcome(c, OUTCOME_DONE, STEP_NONE);
     assert_true(c->report.context_known);
@@ -146,7 +145,7 @@ static void failures_never_become_dead_letters(void **state)
                 "{\"errors\":[{\"field\":\"custom_fields.cf_screen\",\"code\":\"invalid_field\"}]}");
     case_outcome(c, OUTCOME_DONE, STEP_UPDATE_TICKET);
     case_calls(c, STEP_UPDATE_TICKET, "PUT", "/tickets/42",
-               "{\"custom_fields\":{\"cf_cart_value\":\"20\",\"cf_friction_score\":\"71\"}}");
+               "{\"custom_fields\":{\"cf_cart_value\":20.0,\"cf_friction_score\":71}}");
     // and when none is left there is nothing to send
     case_answer(c, ANSWER_REFUSED, 400, 0,
                 "{\"errors\":[{\"field\":\"cf_cart_value\"},{\"field\":\"cf_friction_score\"}]}");

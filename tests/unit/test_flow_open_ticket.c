@@ -32,8 +32,8 @@ static void the_whole_way(void **state)
                "<br>Friction score: 71<br>Screen: /checkout<br>Conversation: " CONVERSATION "</div>\","
                "\"source\":7,\"status\":2,\"priority\":4,\"email\":\"anna@a.example\",\"name\":\"Anna <b>Rossi\","
                "\"type\":\"Question\",\"group_id\":9,\"product_id\":6,\"tags\":[\"high-value\"],"
-               "\"custom_fields\":{\"cf_freshchat_conversation_id\":\"" CONVERSATION "\",\"cf_cart_value\":\"249.00\","
-               "\"cf_friction_score\":\"71\",\"cf_screen\":\"/checkout\",\"cf_region\":\"EU\"}}");
+               "\"custom_fields\":{\"cf_freshchat_conversation_id\":\"" CONVERSATION "\",\"cf_cart_value\":249.0,"
+               "\"cf_friction_score\":71,\"cf_screen\":\"/checkout\",\"cf_region\":\"EU\"}}");
     case_answer(c, ANSWER_OK, 201, 0, "{\"id\":9007199254740993,\"requester_id\":77,\"subject\":\"x\"}");
     case_outcome(c, OUTCOME_DONE, STEP_NONE);
     assert_int_equal(c->report.ticket_id, 9007199254740993);
@@ -139,15 +139,15 @@ static void what_is_no_number_is_shown_and_raises_nothing(void **state)
     body = ticket_for(
         c, "{\"properties\":[{\"name\":\"friction_score\",\"value\":null},{\"name\":\"cart_value\",\"value\":0}]}");
     assert_false(case_has(body, "friction"));
-    assert_true(case_has(body, "\"cf_cart_value\":\"0\""));
+    assert_true(case_has(body, "\"cf_cart_value\":0.0"));
     case_free(c);
 
     c = case_new(RULES);
     body = ticket_for(
         c, "{\"properties\":[{\"name\":\"friction_score\",\"value\":1000},{\"name\":\"cart_value\",\"value\":60.5},"
            "{\"name\":\"currency\",\"value\":\"EUR\"}]}");
-    assert_true(case_has(body, "\"cf_friction_score\":\"100\""));
-    assert_true(case_has(body, "\"cf_cart_value\":\"60.5 EUR\""));
+    assert_true(case_has(body, "\"cf_friction_score\":100"));
+    assert_true(case_has(body, "\"cf_cart_value\":60.5"));
     assert_true(case_has(body, "\"subject\":\"60.5 EUR · My boiler is cold\""));
     assert_true(case_has(body, "\"priority\":3"));
     assert_true(case_has(body, "\"group_id\":5"));
@@ -156,7 +156,7 @@ static void what_is_no_number_is_shown_and_raises_nothing(void **state)
     // other shapes of the same: an object, names of custom fields, junk between
     c = case_new(RULES);
     body = ticket_for(c, "{\"properties\":{\"cart_value\":\"210\",\"cf_screen\":\"cart\",\"x\":{}}}");
-    assert_true(case_has(body, "\"cf_cart_value\":\"210\",\"cf_screen\":\"cart\""));
+    assert_true(case_has(body, "\"cf_cart_value\":210.0,\"cf_screen\":\"cart\""));
     assert_true(case_has(body, "\"priority\":4"));
     case_free(c);
     c = case_new(RULES);
@@ -215,6 +215,40 @@ static void refuse(struct flow_case *c, const char *field)
              "failed\",\"errors\":[{\"field\":\"%s\",\"message\":\"no\",\"code\":\"invalid_value\"}]}",
              field);
     case_answer(c, ANSWER_REFUSED, 400, 0, json);
+}
+
+static void mistyped(struct flow_case *c, const char *field)
+{
+    char json[512];
+    snprintf(json, sizeof json,
+             "{\"description\":\"Validation failed\",\"errors\":[{\"field\":\"custom_fields.%s\",\"message\":\"no\","
+             "\"code\":\"datatype_mismatch\"}]}",
+             field);
+    case_answer(c, ANSWER_REFUSED, 400, 0, json);
+}
+
+static void fields_that_hold_text_get_text(void **state)
+{
+    (void)state;
+    struct flow_case *c = case_new(RULES);
+    assert_true(case_has(ticket_for(c, ANNA), "\"cf_cart_value\":249.0,\"cf_friction_score\":71,"));
+    mistyped(c, "cf_cart_value");
+    case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+    case_begin(c, STEP_CREATE_TICKET);
+    assert_true(case_has(c->request.body, "\"cf_cart_value\":\"249.00\",\"cf_friction_score\":71,"));
+    case_free(c);
+    // the next ticket knows
+    c = case_new(RULES);
+    assert_true(case_has(ticket_for(c, ANNA), "\"cf_cart_value\":\"249.00\",\"cf_friction_score\":71,"));
+    // and when it is wrong by now, the ticket opens without it, and the one after begins anew
+    mistyped(c, "cf_cart_value");
+    case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+    case_begin(c, STEP_CREATE_TICKET);
+    assert_false(case_has(c->request.body, "cf_cart_value"));
+    case_free(c);
+    c = case_new(RULES);
+    assert_true(case_has(ticket_for(c, ANNA), "\"cf_cart_value\":249.0,"));
+    case_free(c);
 }
 
 static void what_the_helpdesk_refuses_is_left_out(void **state)
@@ -423,6 +457,7 @@ int main(void)
         cmocka_unit_test(what_is_no_number_is_shown_and_raises_nothing),
         cmocka_unit_test(one_identity_only),
         cmocka_unit_test(the_subject_is_one_short_line),
+        cmocka_unit_test(fields_that_hold_text_get_text),
         cmocka_unit_test(what_the_helpdesk_refuses_is_left_out),
         cmocka_unit_test(failures_of_the_ticket_call),
         cmocka_unit_test(a_conversation_with_a_ticket_never_gets_a_second),
