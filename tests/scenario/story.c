@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/scenario/inside.h"
 
@@ -47,9 +48,24 @@ const struct sandbox_customer *(customer_of)(struct scenario *s, const char *who
     return &found->customer;
 }
 
+// Nobody writes twice within a millisecond, and a webhook tells no smaller time: waits until the last message's is
+// over.
+static void let_the_clock_tick(void)
+{
+    static int64_t last_ms;
+    struct timespec now;
+    int64_t now_ms;
+    do {
+        clock_gettime(CLOCK_REALTIME, &now);
+        now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    } while (now_ms == last_ms);
+    last_ms = now_ms;
+}
+
 int64_t(customer_writes)(struct scenario *s, const char *who, const char *text)
 {
     const struct sandbox_customer *customer = (customer_of)(s, who);
+    let_the_clock_tick();
     int64_t at = sandbox_now_us();
     sandbox_customer_writes(s->sandbox, customer, text, NULL);
     return at;
@@ -90,6 +106,7 @@ struct draft(customer_drafts)(struct scenario *s, const char *who, const char *t
 {
     struct draft draft = {.text = text};
     snprintf(draft.who, sizeof draft.who, "%s", who);
+    let_the_clock_tick();
     draft.body = sandbox_customer_drafts(s->sandbox, (customer_of)(s, who), text, NULL);
     if (!draft.body)
         (scenario_fail)("the sandbox drafts nothing");
