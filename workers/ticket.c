@@ -54,7 +54,7 @@ static uint64_t learnt_text;
 static void put_number(const struct job_context *context, json_t *custom, const char *name, json_t *number,
                        const char *text, uint64_t text_bit)
 {
-    if (!number || !*name || ((context->found.omit | learnt_text) & text_bit)) {
+    if (!number || !*name || (context->found.omit & text_bit)) {
         json_decref(number);
         put_custom(context, custom, name, text);
     } else if (json_object_set_new(custom, name, number) != 0) {
@@ -87,10 +87,12 @@ static void put_extra(const struct job_context *context, json_t *custom, const c
         fields_put(custom, name, text);
 }
 
-void ticket_put_fields(const struct job_context *context, const char *conversation, json_t *ticket)
+void ticket_put_fields(struct job_context *context, const char *conversation, json_t *ticket)
 {
     const struct config_freshdesk *names = &context->config->freshdesk;
     const struct context *customer = &context->found.context;
+    context->found.omit |=
+        learnt_text; // so that the answer is judged by what this request said, not by what others learn meanwhile
     uint64_t omit = context->found.omit;
     json_t *custom = json_object();
     if (!(omit & TICKET_OMIT_CONVERSATION))
@@ -144,7 +146,7 @@ static uint64_t wants_text(const struct job_context *context, const struct respo
     if (customer->friction_valid && flow_mistypes(response, names->friction_field))
         bits |= TICKET_TEXT_FRICTION;
     // Text was not right either: this ticket goes without, and what was learnt may be out of date.
-    uint64_t wrong = bits & (context->found.omit | learnt_text);
+    uint64_t wrong = bits & context->found.omit;
     learnt_text = (learnt_text & ~wrong) | (bits & ~wrong);
     return bits & ~wrong;
 }

@@ -37,7 +37,7 @@ void ticket_put_settings(const struct job_context *context, const struct rules_r
  * are left out. Cart and friction go as numbers where they are, until this helpdesk says that its fields hold text;
  * that is remembered as long as the worker lives.
  */
-void ticket_put_fields(const struct job_context *context, const char *conversation, json_t *ticket);
+void ticket_put_fields(struct job_context *context, const char *conversation, json_t *ticket);
 
 /** Whether the conversation field is sent, so that a look can match it. */
 bool ticket_sends_conversation(const struct job_context *context);

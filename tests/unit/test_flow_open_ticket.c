@@ -251,6 +251,21 @@ static void fields_that_hold_text_get_text(void **state)
     case_free(c);
 }
 
+static void two_tickets_at_once_learn_the_same(void **state)
+{
+    (void)state;
+    struct flow_case *a = case_new(RULES), *b = case_new(RULES);
+    ticket_for(a, ANNA);
+    ticket_for(b, ANNA);
+    mistyped(a, "cf_cart_value");
+    mistyped(b, "cf_cart_value"); // it said a number too: that the other ticket learnt meanwhile is not its own mistake
+    case_begin(b, STEP_CREATE_TICKET);
+    assert_true(case_has(b->request.body, "\"cf_cart_value\":\"249.00\""));
+    mistyped(b, "cf_cart_value"); // unlearns for the tests after this one
+    case_free(a);
+    case_free(b);
+}
+
 static void what_the_helpdesk_refuses_is_left_out(void **state)
 {
     static const struct {
@@ -458,6 +473,7 @@ int main(void)
         cmocka_unit_test(one_identity_only),
         cmocka_unit_test(the_subject_is_one_short_line),
         cmocka_unit_test(fields_that_hold_text_get_text),
+        cmocka_unit_test(two_tickets_at_once_learn_the_same),
         cmocka_unit_test(what_the_helpdesk_refuses_is_left_out),
         cmocka_unit_test(failures_of_the_ticket_call),
         cmocka_unit_test(a_conversation_with_a_ticket_never_gets_a_second),
