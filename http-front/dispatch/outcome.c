@@ -182,6 +182,24 @@ static void submit(struct dispatcher *self, struct out *out, struct ledger_batch
     record_submit(self, batch, &token, hint_over ? item->ticket_id : 0, item->hint_listed);
 }
 
+// The hint becomes one of that conversation's lane, or joins the one that is there.
+static void pass_hint_on(struct dispatcher *self, struct conversation *conversation, const struct item *item)
+{
+    for (struct item *known = conversation->sides[SIDE_CHAT].head; known; known = known->next)
+        if (known->ticket_id == item->ticket_id) {
+            if (item->hint_count > known->hint_count)
+                known->hint_count = item->hint_count;
+            return;
+        }
+    struct item *hint = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
+    hint->ticket_id = item->ticket_id;
+    hint->hint_count = item->hint_count;
+    hint->time_ms = item->time_ms;
+    hint->accepted_ms = item->accepted_ms;
+    hint->arrived_mono_ms = item->arrived_mono_ms;
+    schedule_add(self, conversation, hint);
+}
+
 // A ticket nobody knew was read: its conversation field is the link.
 static void link_ticket(struct dispatcher *self, struct out *out, const struct report *report,
                         struct ledger_batch *batch)
@@ -206,23 +224,15 @@ static void link_ticket(struct dispatcher *self, struct out *out, const struct r
         log_warn("second_ticket", "conversation=%s ticket=%" PRIu64 " other_ticket=%" PRIu64, conversation->id,
                  conversation->ticket_id, item->ticket_id);
         schedule_conversation(self, conversation);
-    } else if (!conversation->ticket_id) {
-        record_merge(self, conversation, &link, batch);
-        tell_history(self, batch, conversation->id, "link rebuilt from the ticket", item->ticket_id, "",
-                     report->took_ms);
-        // The hint goes on in the conversation's own lane; its row stays until that is done.
-        struct item *hint = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
-        hint->ticket_id = item->ticket_id;
-        hint->hint_count = item->hint_count;
-        hint->time_ms = item->time_ms;
-        hint->accepted_ms = item->accepted_ms;
-        hint->arrived_mono_ms = item->arrived_mono_ms;
-        schedule_add(self, conversation, hint);
-        item->ticket_id = 0; // this lane's item leaves without the row
     } else {
-        // Its ticket was recorded meanwhile: from the row, in the conversation's own lane.
-        schedule_hint(self, item->ticket_id, item->hint_count);
-        item->ticket_id = 0;
+        if (!conversation->ticket_id) {
+            record_merge(self, conversation, &link, batch);
+            tell_history(self, batch, conversation->id, "link rebuilt from the ticket", item->ticket_id, "",
+                         report->took_ms);
+        } // else its ticket was recorded meanwhile, though perhaps not on disk yet: so not by schedule_hint
+        // The hint goes on in the conversation's own lane; its row stays until that is done.
+        pass_hint_on(self, conversation, item);
+        item->ticket_id = 0; // this lane's item leaves without the row
     }
 }
 
