@@ -73,6 +73,7 @@ struct sandbox_options {
     int64_t clock_skew_ms; // the sandbox's wall clock is ahead by this much
     int64_t first_ticket_id;
     int64_t first_object_id; // entries, contacts, agents, rules
+    bool text_fields;        // cart and friction fields are text instead of a decimal and a whole number
     const char *conversation_field, *cart_field, *friction_field,
         *screen_field; // custom fields that exist from the start
     void (*on_event)(void *arg,

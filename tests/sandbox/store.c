@@ -234,9 +234,10 @@ static void init_freshdesk(struct sandbox *sb)
     };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         sb_store_add_field(sb, plain[i][0], plain[i][1], plain[i][2]);
+    bool text = sb->options.text_fields;
     sb_store_add_field(sb, sb->options.conversation_field, "Freshchat conversation id", "custom_text");
-    sb_store_add_field(sb, sb->options.cart_field, "Cart value", "custom_decimal");
-    sb_store_add_field(sb, sb->options.friction_field, "Friction score", "custom_number");
+    sb_store_add_field(sb, sb->options.cart_field, "Cart value", text ? "custom_text" : "custom_decimal");
+    sb_store_add_field(sb, sb->options.friction_field, "Friction score", text ? "custom_text" : "custom_number");
     sb_store_add_field(sb, sb->options.screen_field, "Screen", "custom_text");
     if (sb->options.default_rule) {
         // An empty url stands for the hint target of the options, which is often known only after the sandbox runs.
