@@ -38,6 +38,15 @@ static int by_time(const struct heap_node *a, const struct heap_node *b)
     return (left->wake_mono_ms > right->wake_mono_ms) - (left->wake_mono_ms < right->wake_mono_ms);
 }
 
+static void leave(struct dispatcher *self, const char *why)
+{
+    if (self->left)
+        return;
+    self->left = true;
+    log_info("leaving", "why=%s", why);
+    self->options.leave(self->options.leave_arg);
+}
+
 // ---- mail from the committer
 // --------------------------------------------------------------------------------------------
 
@@ -59,9 +68,11 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
     struct token *token = mail->token;
     self->writing--;
     if (!mail->ok) {
-        // Only on the way out: the committer tries a failing write again for as long as it runs.
-        log_error("commit_failed", NULL);
+        // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next front
+        // begins with what is on disk; what was handed out is in doubt then.
+        self->ledger_lost = true;
         free(token);
+        leave(self, "the ledger cannot be written");
         return;
     }
     switch (token->kind) {
@@ -212,15 +223,6 @@ static void on_reaped(struct dispatcher *self, uint32_t slot, uint64_t generatio
         recover_settle(self);
 }
 
-static void leave(struct dispatcher *self, const char *why)
-{
-    if (self->control_closed)
-        return;
-    self->control_closed = true;
-    log_info("leaving", "why=%s", why);
-    self->options.leave(self->options.leave_arg);
-}
-
 static void read_control(struct dispatcher *self)
 {
     struct pipes_control record;
@@ -250,8 +252,10 @@ static void read_control(struct dispatcher *self)
             log_warn("control_unknown", "kind=%u", record.kind);
         }
     }
-    if (result == PIPES_EOF || result == PIPES_BROKEN)
+    if (result == PIPES_EOF || result == PIPES_BROKEN) {
+        self->control_closed = true;
         leave(self, "the supervisor is gone");
+    }
 }
 
 // ---- time
@@ -270,7 +274,8 @@ static void beat(struct dispatcher *self)
 
 static bool drained(const struct dispatcher *self, uint64_t now)
 {
-    return self->draining && ((jobs_count(self->jobs) == 0 && self->writing == 0) || now >= self->drain_until_ms);
+    bool finished = jobs_count(self->jobs) == 0 && self->writing == 0;
+    return self->draining && (finished || self->ledger_lost || now >= self->drain_until_ms);
 }
 
 static int on_alarm(zloop_t *loop, int timer, void *arg);

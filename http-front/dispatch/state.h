@@ -27,6 +27,8 @@ struct dispatcher {
     zsock_t *reports; // PULL: reports and censuses of all workers
     struct pipes_reader control;
     bool control_closed;
+    bool left;        // options.leave was called
+    bool ledger_lost; // a commit failed
 
     zhashx_t *conversations; // id -> struct conversation, those with work
     struct jobs *jobs;       // what is out
