@@ -10,8 +10,9 @@
 
 #include "workers/text.h"
 
-// More HTML than this is not read: the result is bounded far below it.
-enum { HTML_MAX_BYTES = 1 << 20, QUOTE_DEPTH_SHOWN = 8 };
+// More HTML than this is not read. libxml2's time grows with the square of the attributes of one tag (seconds for a
+// quarter of a megabyte, and this thread serves everybody), so a tag longer than TAG_MAX_BYTES ends the parsing.
+enum { HTML_MAX_BYTES = 1 << 18, TAG_MAX_BYTES = 24 << 10, FEED_BYTES = 4096, QUOTE_DEPTH_SHOWN = 8 };
 
 struct writer {
     struct text_buf out;
@@ -156,14 +157,14 @@ static int breaks_of(const xmlNode *node)
 // ---- elements with words of their own
 // --------------------------------------------------------------------------------
 
-static const char *list_mark(struct arena *arena, const xmlNode *node)
+// Items are counted in the list's own node, which nobody else uses.
+static const char *list_mark(struct arena *arena, xmlNode *node)
 {
     if (!node->parent || !is_named(node->parent, "ol"))
         return "- ";
-    int number = 1;
-    for (const xmlNode *before = node->prev; before; before = before->prev)
-        number += before->type == XML_ELEMENT_NODE && is_named(before, "li");
-    return arena_printf(arena, "%d. ", number);
+    uintptr_t number = (uintptr_t)node->parent->_private + 1;
+    node->parent->_private = (void *)number; // NOLINT(performance-no-int-to-ptr)
+    return arena_printf(arena, "%u. ", (unsigned)number);
 }
 
 static void write_image(struct writer *self, const xmlNode *node)
@@ -212,7 +213,7 @@ static void write_target(struct writer *self, const xmlNode *node)
 
 // ---- the walk -------------------------------------------------------------------------------------------------------
 
-static void enter(struct writer *self, const xmlNode *node)
+static void enter(struct writer *self, xmlNode *node)
 {
     want_break(self, breaks_of(node));
     if (is_named(node, "br"))
@@ -248,9 +249,9 @@ static void leave(struct writer *self, const xmlNode *node)
     want_break(self, breaks_of(node));
 }
 
-static void walk(struct writer *self, const xmlNode *root)
+static void walk(struct writer *self, xmlNode *root)
 {
-    const xmlNode *node = root;
+    xmlNode *node = root;
     while (node && !self->full) {
         bool inside = node->type == XML_ELEMENT_NODE && !is_skipped(self, node);
         if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
@@ -293,27 +294,58 @@ static void write_untagged(struct writer *self, const char *html)
     write_text(self, words.data);
 }
 
-const char *text_html_plain(struct arena *arena, const char *html, unsigned flags, size_t max_bytes)
+// Whether the parser waits for the end of a start tag that is too long.
+static bool in_huge_tag(const htmlParserCtxt *parser)
 {
-    struct writer writer = {
-        .out = text_buf_new(arena), .label = text_buf_new(arena), .max_bytes = max_bytes, .flags = flags};
-    const char *clean = text_clean(arena, html, HTML_MAX_BYTES);
-    if (!*clean)
-        return writer.out.data;
-    htmlParserCtxtPtr parser = htmlNewParserCtxt();
+    const xmlParserInput *input = parser->input;
+    return input && input->end - input->cur > TAG_MAX_BYTES && input->cur[0] == '<' &&
+           ((input->cur[1] | 0x20) >= 'a' && (input->cur[1] | 0x20) <= 'z');
+}
+
+// Feeds the parser piece by piece. False when it must not or cannot go on: a huge tag, or nested deeper than it goes.
+static bool feed(htmlParserCtxt *parser, const char *html, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        size_t end = length - at > FEED_BYTES ? at + FEED_BYTES : length;
+        while (end < length && (html[end] & 0xc0) == 0x80) // whole characters only
+            end++;
+        htmlParseChunk(parser, html + at, (int)(end - at), 0);
+        if (parser->disableSAX || in_huge_tag(parser))
+            return false;
+        at = end;
+    }
+    htmlParseChunk(parser, "", 0, 1);
+    return !parser->disableSAX;
+}
+
+static void write_html(struct writer *self, const char *html)
+{
+    htmlParserCtxt *parser = htmlCreatePushParserCtxt(NULL, NULL, NULL, 0, NULL, XML_CHAR_ENCODING_UTF8);
     if (!parser)
         abort();
-    htmlDocPtr tree = htmlCtxtReadMemory(parser, clean, (int)strlen(clean), NULL, "UTF-8",
-                                         HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                                             HTML_PARSE_NONET | HTML_PARSE_COMPACT);
-    bool halted = parser->disableSAX != 0; // nested deeper than libxml2 goes: the tree ends there
-    if (tree && !halted && xmlDocGetRootElement(tree))
-        walk(&writer, xmlDocGetRootElement(tree));
+    htmlCtxtUseOptions(parser, HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING | HTML_PARSE_NONET |
+                                   HTML_PARSE_COMPACT);
+    bool whole = feed(parser, html, strlen(html));
+    xmlNode *root = parser->myDoc ? xmlDocGetRootElement(parser->myDoc) : NULL;
+    if (whole && root)
+        walk(self, root);
     else
-        write_untagged(&writer, clean);
-    xmlFreeDoc(tree);
+        write_untagged(self, html);
+    xmlFreeDoc(parser->myDoc);
     htmlFreeParserCtxt(parser);
-    return writer.out.data;
+}
+
+const char *text_html_plain(struct arena *arena, const char *html, unsigned flags, size_t max_bytes)
+{
+    struct arena *scratch = arena_new(); // every attribute looked at costs some
+    struct writer writer = {
+        .out = text_buf_new(scratch), .label = text_buf_new(scratch), .max_bytes = max_bytes, .flags = flags};
+    const char *clean = text_clean(scratch, html, HTML_MAX_BYTES);
+    if (*clean)
+        write_html(&writer, clean);
+    const char *plain = arena_copy(arena, writer.out.data, writer.out.length);
+    arena_free(&scratch);
+    return plain;
 }
 
 bool text_html_is(const char *text)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/clock.h"
 #include "workers/parts.h"
 #include "workers/text.h"
 #include "workers/text_html.h"
@@ -227,10 +228,20 @@ static void hostile_html_gives_text_only(void **state)
 
     // nested deeper than the parser goes: the words are there all the same
     struct text_buf deep = text_buf_new(arena);
-    for (int i = 0; i < 20000; i++)
+    for (int i = 0; i < 10000; i++)
         text_buf_add(&deep, "<div><blockquote>");
     text_buf_add(&deep, "core");
     assert_non_null(strstr(text_html_plain(arena, deep.data, 0, 100000), "core"));
+
+    // a tag with more attributes than anybody writes costs no time
+    struct text_buf tag = text_buf_new(arena);
+    text_buf_add(&tag, "before <p ");
+    for (int i = 0; i < 50000; i++)
+        text_buf_add(&tag, arena_printf(arena, "a%d=\">\" ", i));
+    text_buf_add(&tag, ">after</p>");
+    int64_t began_ms = clock_mono_ms();
+    assert_non_null(strstr(text_html_plain(arena, tag.data, 0, 100000), "before"));
+    assert_true(clock_mono_ms() - began_ms < 5000); // minutes without the bound
 
     // and never more than asked for
     struct text_buf wide = text_buf_new(arena);
@@ -238,6 +249,78 @@ static void hostile_html_gives_text_only(void **state)
         text_buf_add(&wide, "<b>\xf0\x9f\x98\x80</b>");
     const char *cut = text_html_plain(arena, wide.data, 0, 1001);
     assert_int_equal(strlen(cut), 1000);
+}
+
+// Tags, texts and rubbish in any order: the result is clean text, whatever happens.
+static void no_html_breaks_anything(void **state)
+{
+    static const char *const pieces[] = {"<p>",
+                                         "</p>",
+                                         "<ol>",
+                                         "<li>",
+                                         "</ol>",
+                                         "<a href=\"https://a.example/\">",
+                                         "</a>",
+                                         "<a href='javascript:x'>",
+                                         "<br>",
+                                         "text",
+                                         " ",
+                                         "&nbsp;",
+                                         "&lt;",
+                                         "&",
+                                         "<",
+                                         ">",
+                                         "\"",
+                                         "'",
+                                         "<!--",
+                                         "-->",
+                                         "<pre>",
+                                         "\n",
+                                         "</pre>",
+                                         "<table><tr><td>",
+                                         "</td>",
+                                         "<td>",
+                                         "</table>",
+                                         "<blockquote>",
+                                         "</blockquote>",
+                                         "<div class=\"gmail_quote\">",
+                                         "</div>",
+                                         "<script>",
+                                         "</script>",
+                                         "\xf0\x9f\x98\x80",
+                                         "\xf0\x9f",
+                                         "\xff",
+                                         "\x01",
+                                         "<img src=https://a.example/i alt=x>",
+                                         "<![CDATA[",
+                                         "]]>",
+                                         "<?pi",
+                                         "<svg>",
+                                         "</svg>",
+                                         "<textarea>",
+                                         "<title>",
+                                         "<body>",
+                                         "<html>",
+                                         "</body>",
+                                         "<b",
+                                         "=",
+                                         "\xd7\xa9"};
+    (void)state;
+    srand(20260000);
+    for (int round = 0; round < 3000; round++) {
+        struct arena *own = arena_new();
+        struct text_buf html = text_buf_new(own);
+        for (int i = rand() % 200; i >= 0; i--)
+            text_buf_add(&html, pieces[(size_t)rand() % (sizeof pieces / sizeof *pieces)]);
+        size_t most = (size_t)rand() % 400;
+        const char *plain = text_html_plain(own, html.data, (unsigned)(round & 1), most);
+        assert_true(strlen(plain) <= most);
+        assert_string_equal(plain, text_clean(own, plain, SIZE_MAX)); // valid, no controls
+        assert_null(strstr(plain, "javascript:"));
+        for (const char *line = plain; *line; line += strcspn(line, "\n"), line += *line == '\n')
+            assert_true(*line != ' ');
+        arena_free(&own);
+    }
 }
 
 static void quoted_history_and_signatures_can_be_left_out(void **state)
@@ -360,6 +443,7 @@ int main(void)
         cmocka_unit_test(html_reads_as_people_see_it),
         cmocka_unit_test(links_are_kept),
         cmocka_unit_test(hostile_html_gives_text_only),
+        cmocka_unit_test(no_html_breaks_anything),
         cmocka_unit_test(quoted_history_and_signatures_can_be_left_out),
         cmocka_unit_test(html_is_told_from_text_with_angle_brackets),
         cmocka_unit_test(every_part_kind_has_a_readable_form),
