@@ -72,12 +72,15 @@ static void wait_for_front(struct loop *self)
     self->waiting_for_front = zloop_poller(self->reactor, &item, on_front_connected, self) == 0;
 }
 
-static void send_report(struct loop *self, struct held_job *job)
+// False: no front is connected; on_front_connected will send it.
+static bool send_report(struct loop *self, struct held_job *job)
 {
-    if (link_send(self->link, job->frame.data, job->frame.size))
+    bool sent = link_send(self->link, job->frame.data, job->frame.size);
+    if (sent)
         job->sent_ms = clock_mono_ms();
     else
         wait_for_front(self);
+    return sent;
 }
 
 static void send_census(struct loop *self)
@@ -92,8 +95,8 @@ static void send_due_reports(struct loop *self)
 {
     int64_t now_ms = clock_mono_ms();
     for (struct held_job *job = held_first(self->held, HELD_REPORTED); job; job = job->after)
-        if (job->sent_ms == 0 || now_ms - job->sent_ms >= RESEND_MS)
-            send_report(self, job);
+        if ((job->sent_ms == 0 || now_ms - job->sent_ms >= RESEND_MS) && !send_report(self, job))
+            break;
 }
 
 static int on_front_connected(zloop_t *reactor, zmq_pollitem_t *item, void *context)
@@ -129,7 +132,7 @@ static void report_job(struct loop *self, struct held_job *job)
     held_move(self->held, job, HELD_REPORTED);
     self->progress++;
     log_job(job);
-    send_report(self, job);
+    (void)send_report(self, job); // or when a front is connected
 }
 
 static void refuse_job(struct loop *self, struct held_job *job, const char *cause)

@@ -11,7 +11,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <jansson.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -23,6 +26,30 @@
 #include "workers/headers.h"
 
 enum { PATIENCE_MS = 10000 };
+
+// A resolver that can be held up: stands before the C library's in this program, for libcurl too.
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool hold;
+    int inside;
+} resolver = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+    typedef int look_up(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    look_up *real = NULL;
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    pthread_mutex_lock(&resolver.lock);
+    resolver.inside++;
+    pthread_cond_broadcast(&resolver.changed);
+    while (resolver.hold)
+        pthread_cond_wait(&resolver.changed, &resolver.lock);
+    resolver.inside--;
+    pthread_cond_broadcast(&resolver.changed);
+    pthread_mutex_unlock(&resolver.lock);
+    return node && strcmp(node, "held.example") == 0 ? EAI_NONAME : real(node, service, hints, result);
+}
 
 // What a callback left, copied because the result itself is borrowed.
 struct outcome_of_call {
@@ -346,6 +373,45 @@ static void handshake_that_hangs_or_fails_is_no_doubt(void **state)
     assert_int_equal(f->out.result.response.status, 0);
 }
 
+// Name servers that do not answer must not hold up the loop: curl would wait for its resolver thread.
+static void slow_name_servers_block_nothing(void **state)
+{
+    struct fixture *f = *state;
+    char why[300];
+    client_free(&f->client);
+    snprintf(f->api_url, sizeof f->api_url, "https://held.example/v2");
+    f->client = client_new(&f->config, f->keys, why, sizeof why);
+    assert_non_null(f->client);
+    pthread_mutex_lock(&resolver.lock);
+    resolver.hold = true;
+    pthread_mutex_unlock(&resolver.lock);
+    int64_t began_ms = clock_mono_ms();
+    call(f, STEP_WRITE,
+         &(struct request){
+             .upstream = UPSTREAM_FRESHDESK, .method = "POST", .path = "/ok", .body = "{}", .timeout_ms = 100});
+    assert_in_range(clock_mono_ms() - began_ms, 99, 3000);
+    assert_int_equal(f->out.result.response.answer, ANSWER_RETRY);
+    assert_false(f->out.result.sent);
+    // and leaving does not wait for it either
+    start(f, STEP_READ, &(struct request){.upstream = UPSTREAM_FRESHDESK, .method = "GET", .path = "/ok"});
+    pthread_mutex_lock(&resolver.lock);
+    while (resolver.inside < 2) {
+        pthread_mutex_unlock(&resolver.lock);
+        poll(&(struct pollfd){client_fd(f->client), POLLIN, 0}, 1, 10);
+        client_ready(f->client);
+        pthread_mutex_lock(&resolver.lock);
+    }
+    pthread_mutex_unlock(&resolver.lock);
+    client_free(&f->client);
+    assert_in_range(clock_mono_ms() - began_ms, 99, 4000);
+    pthread_mutex_lock(&resolver.lock);
+    resolver.hold = false;
+    pthread_cond_broadcast(&resolver.changed);
+    while (resolver.inside > 0)
+        pthread_cond_wait(&resolver.changed, &resolver.lock);
+    pthread_mutex_unlock(&resolver.lock);
+}
+
 static void bodies_that_are_no_json_are_no_success(void **state)
 {
     struct fixture *f = *state;
@@ -551,6 +617,7 @@ int main(void)
         WITH_STUB(silence_ends_in_a_timeout_that_is_doubt),
         WITH_STUB(refused_connection_is_no_doubt),
         WITH_STUB(handshake_that_hangs_or_fails_is_no_doubt),
+        WITH_STUB(slow_name_servers_block_nothing),
         WITH_STUB(bodies_that_are_no_json_are_no_success),
         WITH_STUB(headers_are_read),
         WITH_STUB(refusal_says_why_without_the_customers_words),
