@@ -73,7 +73,8 @@ static bool try_twin(struct job_context *context, const struct response *respons
 
 // ---- progress -------------------------------------------------------------------------------------------------------
 
-// A note that Deskbell wrote itself: the list was read while its mirror was on the way, so that its id was not known yet.
+// A note that Deskbell wrote itself: the list was read while its mirror was on the way, so that its id was not known
+// yet.
 static bool is_own(const struct job_context *context, const struct entry *entry)
 {
     const struct lane *lane = &context->job->lane;
