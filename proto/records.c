@@ -101,6 +101,12 @@ FIELDS_OF(hello)
 #define HERE ack
 FIELDS_OF(ack)
 #undef HERE
+#define HERE change
+FIELDS_OF(change)
+#undef HERE
+#define HERE raw
+FIELDS_OF(raw)
+#undef HERE
 
 #define SHAPE(number, version, name)                                                                                   \
     [number] = {#name, version, sizeof(struct name), fields_##name, sizeof fields_##name / sizeof *fields_##name},
@@ -110,7 +116,7 @@ enum { MAX_DEPTH = 16 };
 
 static bool is_frame(enum record_kind kind)
 {
-    return kind >= RECORD_job;
+    return kind >= RECORD_job && kind <= RECORD_ack;
 }
 
 static const struct shape *shape_of(enum record_kind kind)

@@ -25,12 +25,12 @@ enum record_kind { RECORDS_TABLE(RECORD_ENUM) RECORD_KINDS };
 #undef RECORD_ENUM
 
 // Strings in a record are never NULL after decoding; when encoding, NULL counts as "".
-#define FIELD_U64(name, max)          uint64_t name;
-#define FIELD_BOOL(name)              bool name;
-#define FIELD_STR(name, bytes)        const char *name;
-#define FIELD_BLOB(name, bytes)       struct blob name;
-#define FIELD_U64S(name, most)        struct u64s name;
-#define FIELD_REC(name, record)       struct record name;
+#define FIELD_U64(name, max)    uint64_t name;
+#define FIELD_BOOL(name)        bool name;
+#define FIELD_STR(name, bytes)  const char *name;
+#define FIELD_BLOB(name, bytes) struct blob name;
+#define FIELD_U64S(name, most)  struct u64s name;
+#define FIELD_REC(name, record) struct record name;
 #define FIELD_LIST(name, record, most)                                                                                 \
     struct {                                                                                                           \
         struct record *items;                                                                                          \
@@ -70,6 +70,9 @@ enum event_kind {
     EVENT_HINT,                 // a ticket changed: towards the chat
     EVENT_CONTEXT,              // read the customer's properties again
     EVENT_NOTICE,               // tell the agent in a private note what could not be delivered
+    EVENT_POLL_DESK,            // which tickets changed; never stored
+    EVENT_POLL_CHAT,            // what was said in one conversation; never stored
+    EVENT_POLL_USERS,           // which customers have conversations that nobody told of; never stored
 };
 
 enum seen_outcome {
@@ -109,9 +112,9 @@ bool record_encode(enum record_kind kind, const void *record, struct record_buff
 void record_buffer_free(struct record_buffer *self);
 
 /**
- * Decodes exactly one record of `kind` from untrusted bytes, strictly to the last byte, into `out` (a struct of that kind).
- * Everything is copied into `arena`. Sizes are bounded before anything is unpacked. `out` is undefined after an error.
- * Frames (job, report, census, hello, ack) must carry the present version; other records may be older.
+ * Decodes exactly one record of `kind` from untrusted bytes, strictly to the last byte, into `out` (a struct of that
+ * kind). Everything is copied into `arena`. Sizes are bounded before anything is unpacked. `out` is undefined after an
+ * error. Frames (job, report, census, hello, ack) must carry the present version; other records may be older.
  */
 enum record_error record_decode(enum record_kind kind, const void *data, size_t size, void *out, struct arena *arena)
     __attribute__((warn_unused_result));

@@ -23,15 +23,15 @@
 #define ID_MAX   128u
 #define ANY_U64  UINT64_MAX
 
-//      number, version, name, "since" (the lowest version the decoder accepts)
+// number, version, name; a record stands below those it nests
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
     X(2, 1, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
     X(4, 1, context)                                                                                                   \
-    X(5, 1, lane)                                                                                                      \
+    X(5, 2, lane)                                                                                                      \
     X(6, 1, entry)                                                                                                     \
-    X(7, 1, found)                                                                                                     \
+    X(7, 2, found)                                                                                                     \
     X(8, 1, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
     X(10, 1, hint)                                                                                                     \
@@ -39,8 +39,10 @@
     X(12, 1, dead)                                                                                                     \
     X(13, 1, history)                                                                                                  \
     X(14, 1, followup)                                                                                                 \
+    X(20, 1, change)                                                                                                   \
+    X(21, 1, raw)                                                                                                      \
     X(15, 1, job)                                                                                                      \
-    X(16, 1, report)                                                                                                   \
+    X(16, 2, report)                                                                                                   \
     X(17, 1, census)                                                                                                   \
     X(18, 1, hello)                                                                                                    \
     X(19, 1, ack)
@@ -104,7 +106,9 @@
     LIST(chat_written, written, 1024) /* newest message ids that Deskbell posted */                                    \
     U64(rebuilt_ms, ANY_U64) /* helpdesk clock; entries not newer are looked for in the chat before they are posted */ \
     U64(opened_ms, ANY_U64)                                                                                            \
-    U64(updated_ms, ANY_U64)
+    U64(updated_ms, ANY_U64)                                                                                           \
+    U64(chat_mark_ms, ANY_U64) /* v2: messages up to this time (chat clock) are known but for the overlap */           \
+    U64(listed_ms, ANY_U64)    /* v2: helpdesk clock at the last list of the entries */
 
 // One public agent entry on its way to the chat.
 #define FIELDS_entry(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
@@ -129,7 +133,8 @@
     U64(omit, ANY_U64)           /* create ticket: bit set of fields this helpdesk refused */                          \
     U64(clock_ahead_ms, ANY_U64) /* looks: upstream clock minus ours, in two's complement */                           \
     BOOL(clock_known)                                                                                                  \
-    STR(closed_ticket, 32) /* open: the ticket that is gone and that this one follows */
+    STR(closed_ticket, 32)    /* open: the ticket that is gone and that this one follows */                            \
+    LIST(users, written, 200) /* v2: polls: customers whose conversations are still to be listed */
 
 // Waiting work.
 #define FIELDS_pending(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
@@ -172,6 +177,15 @@
     STR(id, ID_MAX)                                                                                                    \
     U64(took_ms, ANY_U64) /* from webhook to this, or of the call */
 
+// A ticket that a poll saw changed.
+#define FIELDS_change(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
+    U64(ticket_id, ANY_U64)                                                                                            \
+    U64(time_ms, ANY_U64)     /* updated_at, helpdesk clock */                                                         \
+    STR(conversation, ID_MAX) /* its conversation field, may be empty */
+
+// One message object of Freshchat's list, as JSON: only the front's normaliser says what it means.
+#define FIELDS_raw(U64, BOOL, STR, BLOB, U64S, REC, LIST) BLOB(json, 1u << 20)
+
 // Work that a report asks for beside the next step, in the same conversation.
 #define FIELDS_followup(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                         \
     U64(kind, 255) /* enum event_kind: EVENT_CONTEXT or EVENT_NOTICE */                                                \
@@ -198,7 +212,7 @@
     U64(slot, 65535)                                                                                                   \
     U64(worker_generation, ANY_U64)                                                                                    \
     U64(job_id, ANY_U64)                                                                                               \
-    STR(conversation, ID_MAX)  /* of the job's lane: where a late report's ids belong */                               \
+    STR(conversation, ID_MAX) /* of the job's lane: where a late report's ids belong */                                \
     U64(step, 255)                                                                                                     \
     U64(outcome, 255)   /* enum outcome */                                                                             \
     U64(next_step, 255) /* after OUTCOME_DONE: 0 = the event is finished */                                            \
@@ -227,7 +241,12 @@
     STR(link_conversation, ID_MAX) /* read ticket: the conversation it belongs to, empty = none */                     \
     U64(worth_cents, ANY_U64)      /* cart value, for the order under scarcity */                                      \
     LIST(followups, followup, 8)                                                                                       \
-    STR(what, 200) /* for the history: "ticket opened", empty = nothing to tell */
+    STR(what, 200)                    /* for the history: "ticket opened", empty = nothing to tell */                  \
+    LIST(changes, change, 100)        /* v2: polls: tickets that changed */                                            \
+    LIST(raws, raw, 100)              /* v2: polls: chat messages as Freshchat gave them, for the normaliser */        \
+    LIST(conversations, written, 200) /* v2: polls: conversations of the customers that changed */                     \
+    U64(chat_mark_ms, ANY_U64)        /* v2 */                                                                         \
+    U64(listed_ms, ANY_U64)           /* v2 */
 
 // worker -> front, every second: everything this worker still holds, unacked reports included.
 #define FIELDS_census(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

@@ -51,14 +51,25 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
         return has_ticket ? STEP_REREAD_CUSTOMER : STEP_NONE;
     case EVENT_NOTICE:
         return has_ticket ? STEP_NOTICE_NOTE : STEP_NONE;
+    case EVENT_POLL_DESK:
+        return STEP_LIST_TICKETS;
+    case EVENT_POLL_CHAT:
+        return STEP_LIST_MESSAGES;
+    case EVENT_POLL_USERS:
+        return STEP_LIST_USERS;
     default:
         return STEP_NONE;
     }
 }
 
+bool steps_is_poll(uint64_t event_kind)
+{
+    return event_kind == EVENT_POLL_DESK || event_kind == EVENT_POLL_CHAT || event_kind == EVENT_POLL_USERS;
+}
+
 enum lane_side steps_side(uint64_t event_kind)
 {
-    return event_kind == EVENT_HINT ? SIDE_CHAT : SIDE_DESK;
+    return event_kind == EVENT_HINT || steps_is_poll(event_kind) ? SIDE_CHAT : SIDE_DESK;
 }
 
 const char *steps_upstream_name(enum upstream upstream)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps that flows are made of, as far as the front must know them: which upstream and limit class a step costs, what it
-// ranks when the budget is short, whether it writes, and which look settles it when it is in doubt. The front knows no more
-// of a flow than this table; what a step says and means is in workers/flow_*.c.
+// The steps that flows are made of, as far as the front must know them: which upstream and limit class a step costs,
+// what it ranks when the budget is short, whether it writes, and which look settles it when it is in doubt. The front
+// knows no more of a flow than this table; what a step says and means is in workers/flow_*.c.
 #ifndef PROTO_STEPS_H
 #define PROTO_STEPS_H
 #include <stdbool.h>
@@ -23,27 +23,32 @@ enum step_kind {
 
 enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
 
-//  number, NAME, name, upstream, limit class, rank, kind, look, patience in ms (0: as long as it takes), step to go on with then
+//  number, NAME, name, upstream, limit class, rank, kind, look, patience in ms (0: as long as it takes), step to go on
+//  with then
 #define STEPS_TABLE(X)                                                                                                 \
-    X(1, READ_CUSTOMER, "read_customer", FRESHCHAT, ANY, OPEN, READ, NONE, 1, CREATE_TICKET)                                            \
-    X(2, CREATE_TICKET, "create_ticket", FRESHDESK, TICKET_CREATE, OPEN, WRITE, LOOK_TICKET, 0, NONE)                                   \
-    X(3, LOOK_TICKET, "look_ticket", FRESHDESK, TICKET_LIST, OPEN, READ, NONE, 0, NONE)                                               \
-    X(4, APPEND_NOTE, "append_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_NOTE, 0, NONE)                                           \
-    X(5, LOOK_NOTE, "look_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                                   \
-    X(6, REREAD_CUSTOMER, "reread_customer", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                             \
-    X(7, UPDATE_TICKET, "update_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)                               \
-    X(8, READ_TICKET, "read_ticket", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                                      \
-    X(9, LIST_ENTRIES, "list_entries", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                                     \
-    X(10, READ_DESK_AGENT, "read_desk_agent", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                                 \
-    X(11, LIST_CHAT_AGENTS, "list_chat_agents", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                                                \
-    X(12, POST_MESSAGE, "post_message", FRESHCHAT, ANY, REPLY, WRITE, LOOK_MESSAGE, 0, NONE)                                           \
-    X(13, LOOK_MESSAGE, "look_message", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                                                    \
-    X(14, MIRROR_CHAT_AGENT, "mirror_chat_agent", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                          \
-    X(15, MIRROR_DESK_AGENT, "mirror_desk_agent", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                          \
-    X(16, MIRROR_NOTE, "mirror_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_MIRROR, 0, NONE)                                        \
-    X(17, LOOK_MIRROR, "look_mirror", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                                \
-    X(18, NOTICE_NOTE, "notice_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_NOTICE, 0, NONE)                                        \
-    X(19, LOOK_NOTICE, "look_notice", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)
+    X(1, READ_CUSTOMER, "read_customer", FRESHCHAT, ANY, OPEN, READ, NONE, 1, CREATE_TICKET)                           \
+    X(2, CREATE_TICKET, "create_ticket", FRESHDESK, TICKET_CREATE, OPEN, WRITE, LOOK_TICKET, 0, NONE)                  \
+    X(3, LOOK_TICKET, "look_ticket", FRESHDESK, TICKET_LIST, OPEN, READ, NONE, 0, NONE)                                \
+    X(4, APPEND_NOTE, "append_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_NOTE, 0, NONE)                            \
+    X(5, LOOK_NOTE, "look_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                      \
+    X(6, REREAD_CUSTOMER, "reread_customer", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                          \
+    X(7, UPDATE_TICKET, "update_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)              \
+    X(8, READ_TICKET, "read_ticket", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                       \
+    X(9, LIST_ENTRIES, "list_entries", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                     \
+    X(10, READ_DESK_AGENT, "read_desk_agent", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                              \
+    X(11, LIST_CHAT_AGENTS, "list_chat_agents", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                            \
+    X(12, POST_MESSAGE, "post_message", FRESHCHAT, ANY, REPLY, WRITE, LOOK_MESSAGE, 0, NONE)                           \
+    X(13, LOOK_MESSAGE, "look_message", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                                    \
+    X(14, MIRROR_CHAT_AGENT, "mirror_chat_agent", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                     \
+    X(15, MIRROR_DESK_AGENT, "mirror_desk_agent", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                     \
+    X(16, MIRROR_NOTE, "mirror_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_MIRROR, 0, NONE)                         \
+    X(17, LOOK_MIRROR, "look_mirror", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                 \
+    X(18, NOTICE_NOTE, "notice_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_NOTICE, 0, NONE)                         \
+    X(19, LOOK_NOTICE, "look_notice", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                 \
+    X(20, LIST_TICKETS, "list_tickets", FRESHDESK, TICKET_LIST, POLL, READ, NONE, 0, NONE)                             \
+    X(21, LIST_MESSAGES, "list_messages", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                                   \
+    X(22, LIST_USERS, "list_users", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                                         \
+    X(23, LIST_USER_CHATS, "list_user_chats", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };
@@ -70,13 +75,16 @@ const char *steps_name(uint64_t step);
 enum step steps_looked_for(uint64_t step);
 
 /**
- * Where an event of that kind begins. `has_ticket`: the conversation has a ticket. STEP_NONE: it must wait for the ticket.
- * EVENT_HINT without a ticket in the ledger begins with STEP_READ_TICKET.
+ * Where an event of that kind begins. `has_ticket`: the conversation has a ticket. STEP_NONE: it must wait for the
+ * ticket. EVENT_HINT without a ticket in the ledger begins with STEP_READ_TICKET.
  */
 enum step steps_entry(uint64_t event_kind, bool has_ticket);
 
 /** The lane an event of that kind joins. */
 enum lane_side steps_side(uint64_t event_kind);
+
+/** True for the kinds that ask whether anything was missed: they hold up nothing and are never stored. */
+bool steps_is_poll(uint64_t event_kind);
 
 /** "freshchat", "freshdesk", "freshcaller", "none". */
 const char *steps_upstream_name(enum upstream upstream);
