@@ -116,7 +116,7 @@ enum { MAX_DEPTH = 16 };
 
 static bool is_frame(enum record_kind kind)
 {
-    return kind >= RECORD_job && kind <= RECORD_ack;
+    return kind >= RECORD_job;
 }
 
 static const struct shape *shape_of(enum record_kind kind)

@@ -23,7 +23,8 @@
 #define ID_MAX   128u
 #define ANY_U64  UINT64_MAX
 
-// number, version, name; a record stands below those it nests
+// number, version, name; a record stands below those it nests. Frames, from job on, are never stored: their numbers may
+// move.
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
     X(2, 1, event)                                                                                                     \
@@ -39,13 +40,13 @@
     X(12, 1, dead)                                                                                                     \
     X(13, 1, history)                                                                                                  \
     X(14, 1, followup)                                                                                                 \
-    X(20, 1, change)                                                                                                   \
-    X(21, 1, raw)                                                                                                      \
-    X(15, 1, job)                                                                                                      \
-    X(16, 2, report)                                                                                                   \
-    X(17, 1, census)                                                                                                   \
-    X(18, 1, hello)                                                                                                    \
-    X(19, 1, ack)
+    X(15, 1, change)                                                                                                   \
+    X(16, 1, raw)                                                                                                      \
+    X(17, 1, job)                                                                                                      \
+    X(18, 2, report)                                                                                                   \
+    X(19, 1, census)                                                                                                   \
+    X(20, 1, hello)                                                                                                    \
+    X(21, 1, ack)
 
 // One readable piece of a message (freshworks-api 1.6); collections and templates are flattened into their pieces.
 #define FIELDS_part(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
