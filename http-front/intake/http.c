@@ -3,6 +3,7 @@
 #include "http-front/intake/http.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,12 +22,31 @@
 // connection that is just being accepted is nowhere for a moment.
 #define DRAIN_LOOK_MS 5
 #define DRAIN_LOOKS   3
+// Calls of accept take as long as a sync of the disk; those that run when the time is over get this much more.
+#define SETTLE_MS 250
 
 struct http {
-    struct http_options options;
+    struct http_options options; // as given, but accept is accept_guarded below
+    enum accept_result (*accept)(void *arg, const struct event *event);
+    void *accept_arg;
+    atomic_bool refusing; // no call of accept begins any more
+    atomic_int accepting; // calls of accept that are running
     struct listener *webhooks;
     struct listener *admin;
 };
+
+// The caller's accept, which is not called any more once draining is over: what is behind it may be gone then.
+static enum accept_result accept_guarded(void *arg, const struct event *event)
+{
+    struct http *self = arg;
+    enum accept_result result = ACCEPT_UNAVAILABLE;
+    atomic_fetch_add(&self->accepting,
+                     1); // before the look at `refusing`: whoever sets that and then sees 0 here is alone
+    if (!atomic_load(&self->refusing))
+        result = self->accept(self->accept_arg, event);
+    atomic_fetch_sub(&self->accepting, 1);
+    return result;
+}
 
 static void handle_webhooks(void *arg, struct request *request)
 {
@@ -49,6 +69,10 @@ struct http *http_new(const struct http_options *options, char *why, size_t why_
     if (!self)
         abort();
     self->options = *options;
+    self->accept = options->accept;
+    self->accept_arg = options->accept_arg;
+    self->options.accept = accept_guarded;
+    self->options.accept_arg = self;
     if (!self->options.now_ms)
         self->options.now_ms = clock_wall_ms;
     if (self->options.request_timeout_ms <= 0)
@@ -99,20 +123,30 @@ bool http_seamless(const struct http *self)
     return listener_seamless(self->webhooks) && listener_seamless(self->admin);
 }
 
+static void pause_a_little(void)
+{
+    struct timespec pause = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
+    nanosleep(&pause, NULL);
+}
+
 size_t http_drain(struct http *self, int timeout_ms)
 {
     health_set_draining(true);
     listener_close(self->webhooks);
     listener_close(self->admin);
     int64_t until_ms = clock_mono_ms() + timeout_ms;
-    for (int quiet = 0; quiet < DRAIN_LOOKS;) {
+    for (int quiet = 0; quiet < DRAIN_LOOKS && clock_mono_ms() < until_ms; pause_a_little())
         quiet = listener_connections(self->webhooks) + listener_connections(self->admin) ? 0 : quiet + 1;
-        if (clock_mono_ms() >= until_ms)
-            break;
-        struct timespec pause = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
-        nanosleep(&pause, NULL);
-    }
+    atomic_store(&self->refusing, true);
+    until_ms = clock_mono_ms() + SETTLE_MS;
+    while (!http_quiet(self) && clock_mono_ms() < until_ms)
+        pause_a_little();
     return listener_connections(self->webhooks);
+}
+
+bool http_quiet(const struct http *self)
+{
+    return atomic_load(&self->refusing) && atomic_load(&self->accepting) == 0;
 }
 
 void http_free(struct http **self)

@@ -59,10 +59,16 @@ bool http_seamless(const struct http *self);
 
 /**
  * Takes no new connections, answers every request still read with Connection: close, and waits until no connection is
- * left or `timeout_ms` have passed. Returns how many webhook connections are left. The accept function must keep
- * working until http_free, or until the process leaves with _exit.
+ * left or `timeout_ms` have passed. From then on accept is not called any more (503). Returns how many webhook
+ * connections are left.
  */
 size_t http_drain(struct http *self, int timeout_ms);
+
+/**
+ * True when http_drain is over and no call of accept is running: then what is behind accept may be freed. It is false
+ * after http_drain only where such a call hangs; the process should then leave with _exit.
+ */
+bool http_quiet(const struct http *self);
 
 /** Stops both servers (waits for requests in progress) and sets *self to NULL. A NULL *self is fine. */
 void http_free(struct http **self);

@@ -253,7 +253,7 @@ enum signature_result signature_verify(struct signature_keys *self, const char *
     if (bytes < 0)
         return SIGNATURE_MALFORMED;
 
-    enum signature_result result = SIGNATURE_MALFORMED;
+    enum signature_result result = self->count ? SIGNATURE_MALFORMED : SIGNATURE_WRONG;
     for (size_t i = 0; i < self->count; i++) {
         struct key *key = self->items[i];
         if (key->modulus_bytes != (size_t)bytes)

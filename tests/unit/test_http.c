@@ -818,12 +818,14 @@ static void drain_answers_what_is_in_flight_and_leaves_newcomers_to_the_next(voi
     wait_inside(old, 4);
     assert_int_equal(http_drain(old->http, 50), 4); // still held: they are counted, not dropped
     assert_true(health_draining());
+    assert_false(http_quiet(old->http));
     for (size_t i = 0; i < 16; i++)
         sender_start(&late[i], port, "late");
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&waiting, 1, WAIT_MS), 1);
     hold(old, false);
     assert_int_equal(http_drain(old->http, WAIT_MS), 0);
+    assert_true(http_quiet(old->http));
     for (size_t i = 0; i < 4; i++)
         sender_end(&in_flight[i], 200, true);
     assert_int_equal(calls(old), 4);
@@ -837,6 +839,28 @@ static void drain_answers_what_is_in_flight_and_leaves_newcomers_to_the_next(voi
     world_end(new);
     close(fd);
     close(admin_fd);
+}
+
+// A connection that sends its request only when draining is over must not reach what may be gone by then.
+static void after_the_drain_nothing_is_accepted(void **state)
+{
+    struct world *world = *state;
+    char *request = strdup(signed_request(message("d1", "late"), ""));
+    int fd = dial(world->port);
+    send_bytes(fd, request, strlen(request) - 5);
+    struct answer_read *answer;
+    int64_t until_ms = clock_mono_ms() + WAIT_MS;
+    while (metrics_gauge(GAUGE_HTTP_OPEN) < 1 && clock_mono_ms() < until_ms)
+        sched_yield();
+    assert_int_equal(http_drain(world->http, 20), 1);
+    assert_true(http_quiet(world->http));
+    send_text(fd, request + strlen(request) - 5);
+    answer = read_answer(fd, false);
+    expect(answer, 503, NULL);
+    assert_true(says(answer, "Connection: close"));
+    assert_int_equal(calls(world), 0);
+    close(fd);
+    free(request);
 }
 
 struct hammer {
@@ -983,6 +1007,7 @@ int main(void)
         WITH_WORLD(the_admin_pages_say_how_it_is),
         cmocka_unit_test(an_inherited_socket_is_adopted_at_once),
         cmocka_unit_test(drain_answers_what_is_in_flight_and_leaves_newcomers_to_the_next),
+        WITH_WORLD(after_the_drain_nothing_is_accepted),
         cmocka_unit_test(five_handovers_under_load_refuse_nobody),
         cmocka_unit_test(an_address_in_use_is_said),
 #ifdef DESKBELL_SEAMS
