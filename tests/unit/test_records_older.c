@@ -28,11 +28,13 @@
     X(12, 1, dead)                                                                                                     \
     X(13, 1, history)                                                                                                  \
     X(14, 1, followup)                                                                                                 \
-    X(15, 1, job)                                                                                                      \
-    X(16, 1, report)                                                                                                   \
-    X(17, 1, census)                                                                                                   \
-    X(18, 1, hello)                                                                                                    \
-    X(19, 2, ack)
+    X(15, 1, change)                                                                                                   \
+    X(16, 1, raw)                                                                                                      \
+    X(17, 1, job)                                                                                                      \
+    X(18, 1, report)                                                                                                   \
+    X(19, 1, census)                                                                                                   \
+    X(20, 1, hello)                                                                                                    \
+    X(21, 2, ack)
 #undef FIELDS_written
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
     STR(id, ID_MAX)                                                                                                    \
@@ -116,8 +118,8 @@ static void frames_are_of_the_present_version_only(void **state)
     struct ack out;
 
     (void)state;
-    assert_int_equal(record_decode(RECORD_ack, "\x97\x13\x02\x01\x02\x03\x04\x05", 8, &out, arena), RECORD_OK);
-    assert_int_equal(record_decode(RECORD_ack, "\x96\x13\x01\x01\x02\x03\x04", 7, &out, arena), RECORD_VERSION);
+    assert_int_equal(record_decode(RECORD_ack, "\x97\x15\x02\x01\x02\x03\x04\x05", 8, &out, arena), RECORD_OK);
+    assert_int_equal(record_decode(RECORD_ack, "\x96\x15\x01\x01\x02\x03\x04", 7, &out, arena), RECORD_VERSION);
     arena_free(&arena);
 }
 
