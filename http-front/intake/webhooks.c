@@ -21,7 +21,7 @@ static const char *const source_names[METRICS_SOURCES] = {"freshchat", "freshdes
 static void log_refusal(enum metrics_source source, enum answer answer, const struct request *request)
 {
     static _Atomic int64_t logged_ms[METRICS_SOURCES][ANSWERS];
-    int64_t now_ms = clock_mono_ms() + LOG_EVERY_MS, last_ms = atomic_load(&logged_ms[source][answer]);
+    int64_t now_ms = clock_mono_ms(), last_ms = atomic_load(&logged_ms[source][answer]);
     if ((last_ms && now_ms - last_ms < LOG_EVERY_MS) ||
         !atomic_compare_exchange_strong(&logged_ms[source][answer], &last_ms, now_ms))
         return;
