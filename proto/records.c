@@ -107,6 +107,15 @@ FIELDS_OF(change)
 #define HERE raw
 FIELDS_OF(raw)
 #undef HERE
+#define HERE control_argument
+FIELDS_OF(control_argument)
+#undef HERE
+#define HERE control_request
+FIELDS_OF(control_request)
+#undef HERE
+#define HERE control_reply
+FIELDS_OF(control_reply)
+#undef HERE
 
 #define SHAPE(number, version, name)                                                                                   \
     [number] = {#name, version, sizeof(struct name), fields_##name, sizeof fields_##name / sizeof *fields_##name},

@@ -270,4 +270,16 @@
     U64(worker_generation, ANY_U64)                                                                                    \
     U64(link_seq, ANY_U64)                                                                                             \
     U64(job_id, ANY_U64)
+
+// deskbellctl -> front, over the control socket: one command and what it is about.
+#define FIELDS_control_argument(U64, BOOL, STR, BLOB, U64S, REC, LIST) STR(text, 4096)
+
+#define FIELDS_control_request(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                  \
+    STR(command, 32)                                                                                                   \
+    LIST(arguments, control_argument, 8)
+
+// front -> deskbellctl. `json`: an object; of a refusal {"error": "one sentence"}.
+#define FIELDS_control_reply(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                    \
+    BOOL(ok)                                                                                                           \
+    BLOB(json, 4u << 20)
 #endif
