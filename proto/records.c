@@ -125,7 +125,7 @@ enum { MAX_DEPTH = 16 };
 
 static bool is_frame(enum record_kind kind)
 {
-    return kind >= RECORD_job;
+    return kind >= RECORD_job && kind <= RECORD_ack;
 }
 
 static const struct shape *shape_of(enum record_kind kind)

@@ -46,7 +46,10 @@
     X(18, 2, report)                                                                                                   \
     X(19, 1, census)                                                                                                   \
     X(20, 1, hello)                                                                                                    \
-    X(21, 1, ack)
+    X(21, 1, ack)                                                                                                      \
+    X(22, 1, control_argument)                                                                                         \
+    X(23, 1, control_request)                                                                                          \
+    X(24, 1, control_reply)
 
 // One readable piece of a message (freshworks-api 1.6); collections and templates are flattened into their pieces.
 #define FIELDS_part(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \

@@ -34,7 +34,10 @@
     X(18, 1, report)                                                                                                   \
     X(19, 1, census)                                                                                                   \
     X(20, 1, hello)                                                                                                    \
-    X(21, 2, ack)
+    X(21, 2, ack)                                                                                                      \
+    X(22, 1, control_argument)                                                                                         \
+    X(23, 1, control_request)                                                                                          \
+    X(24, 1, control_reply)
 #undef FIELDS_written
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
     STR(id, ID_MAX)                                                                                                    \
