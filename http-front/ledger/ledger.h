@@ -29,7 +29,10 @@ enum ledger_result { LEDGER_ERROR = -1, LEDGER_ABSENT = 0, LEDGER_OK = 1 };
 struct ledger *ledger_open(const char *dir, const struct ledger_options *options, char *error, size_t error_size);
 void ledger_close(struct ledger **self);
 
-/** Raised at every opening; never the same twice for one ledger. */
+/**
+ * Raised at every opening; never the same twice for one ledger, and after a backup was restored beyond any that the
+ * original used since (unless that was opened more than 16000 times).
+ */
 uint64_t ledger_epoch(const struct ledger *self);
 
 /** The next sequence or job id: epoch << 40 | counter. Any thread. */
@@ -96,4 +99,24 @@ void ledger_expire(struct ledger *self);
 
 /** Bytes free for the ledger's file system; 0 when that cannot be told. */
 uint64_t ledger_free_bytes(const struct ledger *self);
+
+// ---- backups
+// ---------------------------------------------------------------------------------------------------------
+
+/**
+ * Makes a whole copy of the ledger, as it is at one moment, in the new folder `dir` (0700; its parent must exist). May
+ * run while the committer writes; slow, any thread. On the ledger's own file system the copy shares its files. False,
+ * with a sentence in `error`: there is no `dir` then.
+ */
+bool ledger_backup(struct ledger *self, const char *dir, char *error, size_t error_size)
+    __attribute__((warn_unused_result));
+
+/**
+ * When the backup was taken (wall clock) that this ledger was restored from, also after further openings, until
+ * ledger_restored_done; 0 when it was not. Such a ledger knows nothing of what was written upstream since: the
+ * dispatcher starts paused, with every lane in doubt.
+ */
+uint64_t ledger_restored_ms(const struct ledger *self);
+/** Durably forgets that; called when an operator has resumed. False: it could not be, and is still said. */
+bool ledger_restored_done(struct ledger *self) __attribute__((warn_unused_result));
 #endif

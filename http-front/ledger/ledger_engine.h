@@ -15,8 +15,9 @@ struct ledger {
     struct ledger_options options;
     char *dir;
     uint64_t epoch;
-    _Atomic uint64_t counter; // of ledger_next
-    bool failing;             // the writing thread's own: the last write failed, and that was logged
+    _Atomic uint64_t counter;     // of ledger_next
+    _Atomic uint64_t restored_ms; // when the backup was taken that this ledger was restored from; 0: none
+    bool failing;                 // the writing thread's own: the last write failed, and that was logged
 };
 
 /** Gives `options` of `table` the compaction filter that drops what is past its time; does nothing for the other

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "http-front/ledger/ledger_backup.h"
 #include "http-front/ledger/ledger_engine.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -197,8 +198,12 @@ static void put_meta(struct ledger *self, rocksdb_writebatch_t *batch, const cha
 static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
 {
     uint64_t format = 0;
+    uint64_t restored = 0;
+    struct ledger_marker marker;
     if (!get_meta(self, "format", &format, error, error_size) ||
-        !get_meta(self, "epoch", &self->epoch, error, error_size))
+        !get_meta(self, "epoch", &self->epoch, error, error_size) ||
+        !get_meta(self, "restored", &restored, error, error_size) ||
+        !ledger_marker_read(self->dir, &marker, error, error_size))
         return false;
     if (format > LEDGER_FORMAT) {
         snprintf(error, error_size,
@@ -206,7 +211,10 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
                  self->dir, (unsigned long long)format, LEDGER_FORMAT);
         return false;
     }
-    self->epoch++;
+    // The first opening of this copy; later ones find its number in the ledger.
+    bool jump = marker.number != 0 && marker.number != restored;
+    self->epoch = jump ? ledger_epoch_after_restore(self->epoch, self->options.now_ms()) : self->epoch + 1;
+    atomic_store(&self->restored_ms, marker.taken_ms);
     if (self->epoch >> (64 - COUNTER_BITS)) {
         snprintf(error, error_size, "the ledger in %s was opened too often; begin with an empty one", self->dir);
         return false;
@@ -214,6 +222,8 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     put_meta(self, batch, "format", LEDGER_FORMAT);
     put_meta(self, batch, "epoch", self->epoch);
+    if (jump)
+        put_meta(self, batch, "restored", marker.number);
     char *problem = NULL;
     rocksdb_write(self->db, self->synced, batch, &problem);
     rocksdb_writebatch_destroy(batch);

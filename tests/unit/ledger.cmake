@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Ledger, mailbox, committer; gates and heap are built from their sources, since they know no other file of the dispatcher.
 deskbell_unit_test(ledger front_ledger)
+deskbell_unit_test(ledger_backup front_ledger Threads::Threads)
 deskbell_unit_test(ledger_crash front_ledger)
 deskbell_unit_test(ledger_refused front_ledger dep::rocksdb)
 deskbell_unit_test(mailbox front_ledger Threads::Threads)
@@ -11,7 +12,7 @@ foreach(name committer committer_trouble)
   target_link_options(test_${name} PRIVATE -Wl,--wrap=ledger_write -Wl,--wrap=ledger_free_bytes)
 endforeach()
 if(DESKBELL_SANITIZE MATCHES "thread")
-  set_tests_properties(unit_ledger unit_ledger_crash unit_ledger_refused unit_mailbox unit_committer
+  set_tests_properties(unit_ledger unit_ledger_backup unit_ledger_crash unit_ledger_refused unit_mailbox unit_committer
     unit_committer_trouble PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endif()
