@@ -231,6 +231,9 @@ static void drain(struct front *front)
         dispatcher_drain(front->dispatcher, until > now ? (uint64_t)(until - now) : 0);
         pthread_join(front->dispatcher_thread, NULL);
     }
+    // A request that hangs in a sync would use the committer after it is gone; what it holds was not answered.
+    if (front->http && !http_quiet(front->http))
+        _exit(PIPES_EXIT_ASKED);
     committer_free(&front->committer);
     dispatcher_free(&front->dispatcher);
     ledger_close(&front->ledger);

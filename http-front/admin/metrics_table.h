@@ -15,11 +15,12 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
     X(HTTP_MALFORMED, "deskbell_http_malformed_total", "", "", "Requests that were not HTTP as this server reads it.") \
     X(HTTP_NOT_FOUND, "deskbell_http_not_found_total", "", "", "Requests for a path that is not served.")              \
     X(FRAMES_BAD_REPORT, "deskbell_frames_undecodable_total", "frame", "report",                                       \
-      "Frames from workers that did not decode, by kind.")                                                             \
+      "Frames that did not decode, by kind.")                                                                          \
     X(FRAMES_BAD_CENSUS, "deskbell_frames_undecodable_total", "frame", "census",                                       \
-      "Frames from workers that did not decode, by kind.")                                                             \
-    X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other",                                         \
-      "Frames from workers that did not decode, by kind.")                                                             \
+      "Frames that did not decode, by kind.")                                                                          \
+    X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other", "Frames that did not decode, by kind.")                                                                          \
+    X(FRAMES_BAD_REQUEST, "deskbell_frames_undecodable_total", "frame", "control_request",                             \
+      "Frames that did not decode, by kind.")                                                                          \
     X(FRAMES_STALE, "deskbell_frames_stale_total", "", "", "Frames of a worker generation that is not on the roster.") \
     X(FRAMES_UNSENT, "deskbell_frames_unsent_total", "", "",                                                           \
       "Frames to workers that ZeroMQ did not take; found by census.")                                                  \
@@ -36,7 +37,13 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
     X(EVENTS_DONE_NOTICE, "deskbell_events_done_total", "flow", "notice", "Events finished, by flow.")                 \
     X(EVENTS_DONE_ECHO, "deskbell_events_done_total", "flow", "echo", "Events finished, by flow.")                     \
     X(EVENTS_DONE_NO_TICKET, "deskbell_events_done_total", "flow", "no_ticket", "Events finished, by flow.")           \
+    X(CONTROL_DONE, "deskbell_control_requests_total", "result", "done", "Requests of deskbellctl.")                   \
+    X(CONTROL_REFUSED, "deskbell_control_requests_total", "result", "refused", "Requests of deskbellctl.")             \
     X(HINTS_UNLINKED, "deskbell_hints_unlinked_total", "", "", "Hints for tickets that belong to no conversation.")    \
+    X(GAPS_REPAIRED, "deskbell_gaps_repaired_total", "", "",                                                           \
+      "Chat messages that a poll found and no webhook had told of.")                                                   \
+    X(POLL_HINTS, "deskbell_poll_hints_total", "", "",                                                                 \
+      "Tickets that a poll found changed since their entries were listed.")                                            \
     X(WORKERS_REAPED, "deskbell_workers_reaped_total", "", "", "Workers that died or were replaced.")                  \
     X(LEDGER_BATCHES, "deskbell_ledger_batches_total", "", "", "Batches written and synced to the ledger.")            \
     X(LEDGER_ERRORS, "deskbell_ledger_errors_total", "", "", "Batches that could not be written.")

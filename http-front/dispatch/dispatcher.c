@@ -60,7 +60,10 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     item->accepted_ms = mail->accepted_ms;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->stored = true;
+    if (item->kind == EVENT_CUSTOMER_MESSAGE)
+        self->customer_mono_ms = item->arrived_mono_ms;
     schedule_add(self, conversation, item);
+    polls_watch(self, conversation);
 }
 
 static void on_committed(struct dispatcher *self, const struct mail *mail)
@@ -111,6 +114,9 @@ static void read_mail(struct dispatcher *self)
             break;
         case MAIL_HINT:
             schedule_hint(self, mail->ticket_id, mail->hint_count);
+            break;
+        case MAIL_OFFERED:
+            polls_offered(self, mail->token, (enum accept_result)mail->result);
             break;
         case MAIL_COMMITTED:
             on_committed(self, mail);

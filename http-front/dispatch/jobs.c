@@ -91,6 +91,7 @@ void jobs_remove(struct jobs *self, struct out **out)
     jobs_move(old, NULL);
     zhashx_delete(self->by_id, &old->job_id);
     arena_free(&old->arena);
+    record_buffer_free(&old->kept);
     free(old);
     *out = NULL;
 }

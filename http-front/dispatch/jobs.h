@@ -16,6 +16,7 @@ enum after {
     AFTER_STEP,   // goes on with item->step
     AFTER_STAY,   // only its record changed: it goes on as it is
     AFTER_FINISH, // done: the item leaves
+    AFTER_REPEAT, // a poll: rests, then begins anew
     AFTER_AGAIN,  // begins anew with its entry step
 };
 
@@ -36,6 +37,10 @@ struct out {
     bool settled_look;      // a look that was handed out after the settling time
     bool in_doubt;          // AFTER_STEP: the next step must be looked for first
     enum after after;
+    struct record_buffer kept; // a poll's report while what it found goes to the committer; owned
+    uint32_t offers;           // of that, how many are not answered yet
+    bool offer_failed;
+    uint64_t rest_ms; // AFTER_REPEAT: how long; 0 = as usual
 };
 
 struct jobs;

@@ -172,7 +172,7 @@ static bool excluded(const struct side *side, const struct item *item)
 
 static bool is_passed_over(const struct item *item)
 {
-    return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE;
+    return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || steps_is_poll(item->kind);
 }
 
 static bool joins_note(const struct item *item)

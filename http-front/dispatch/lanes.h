@@ -28,6 +28,7 @@ struct item {
     uint64_t ticket_id;           // hints
     uint64_t hint_count;          // hints: the counter now; a list read begins with it
     uint64_t hint_listed;         // hints: the counter when the list was asked for
+    uint64_t alive_mono_ms;       // polls of a chat: when something was last said there
     uint64_t worth_cents;         // cart value, once known
     struct record_buffer found;   // what earlier steps found; owned
     struct record_buffer look;    // the same while a look goes through its pages; owned
@@ -55,6 +56,7 @@ struct side {
     struct conversation *conversation;
     struct item *head; // waiting, sorted by (time_ms, seq)
     size_t count;
+    size_t work;         // of these, those that are no polls
     struct item *active; // begun and to be finished before others; also in the list
     enum side_state state;
     struct out *out;        // while CLAIMING, OUT, WRITING
@@ -133,8 +135,8 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
 size_t lanes_gather(const struct side *side, const struct item *head, struct item **out, size_t most);
 
 /**
- * The item a ticket is opened with: while its customer was read, a message that was said earlier may have arrived; that one
- * takes over what `item` found. Returns `item` itself where none did, or where its write may have left already.
+ * The item a ticket is opened with: while its customer was read, a message that was said earlier may have arrived; that
+ * one takes over what `item` found. Returns `item` itself where none did, or where its write may have left already.
  */
 struct item *lanes_first_said(struct side *side, struct item *item);
 

@@ -359,6 +359,10 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
 
 static void apply(struct dispatcher *self, struct out *out, const struct report *report)
 {
+    if (steps_is_poll(out->item->kind)) {
+        polls_report(self, out, report);
+        return;
+    }
     struct conversation *conversation = out->side->conversation;
     struct item *item = out->item;
     struct ledger_batch *batch = ledger_batch_new();
@@ -537,6 +541,10 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
         step_over(self, out);
         return;
     }
+    if (steps_is_poll(item->kind)) {
+        polls_rest(self, out);
+        return;
+    }
     if (out->after == AFTER_STAY) {
         again(self, out);
         return;
@@ -575,7 +583,7 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
     else
         lanes_set_bytes(&item->look, NULL, 0);
     item->not_before_mono_ms = 0;
-    if (!worker_died) {
+    if (!worker_died || steps_is_poll(item->kind)) {
         again(self, out);
         return;
     }

@@ -38,7 +38,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
     (void)self;
     bool changed = report->ticket_id || report->requester_id || *report->user || report->context_known ||
                    report->desk_written.count || report->chat_written.count || report->delivered.count ||
-                   report->mark_ms || report->rebuilt_ms;
+                   report->mark_ms || report->rebuilt_ms || report->chat_mark_ms || report->listed_ms;
     if (!changed)
         return false;
     struct arena *arena = arena_new();
@@ -61,6 +61,10 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         lane.context = report->context;
     if (report->mark_ms > lane.mark_ms)
         lane.mark_ms = report->mark_ms;
+    if (report->chat_mark_ms > lane.chat_mark_ms)
+        lane.chat_mark_ms = report->chat_mark_ms;
+    if (report->listed_ms > lane.listed_ms)
+        lane.listed_ms = report->listed_ms;
     if (report->rebuilt_ms > lane.rebuilt_ms)
         lane.rebuilt_ms = report->rebuilt_ms;
     uint64_t floor = lane.mark_ms > KEEP_BELOW_MARK_MS ? lane.mark_ms - KEEP_BELOW_MARK_MS : 0;
@@ -83,17 +87,36 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
     return true;
 }
 
-void record_submit(struct dispatcher *self, struct ledger_batch *batch, const struct token *token, uint64_t hint_ticket,
-                   uint64_t hint_count)
+static void submit(struct dispatcher *self, const struct commit *template, const struct token *token)
 {
     struct token *kept = malloc(sizeof *kept);
-    struct commit *commit = calloc(1, sizeof *commit);
+    struct commit *commit = malloc(sizeof *commit);
     if (!kept || !commit)
         abort();
     *kept = *token;
-    *commit = (struct commit){.batch = batch, .hint_ticket = hint_ticket, .hint_count = hint_count, .token = kept};
+    *commit = *template;
+    commit->token = kept;
     self->writing++;
     committer_submit(self->options.committer, commit);
+}
+
+void record_submit(struct dispatcher *self, struct ledger_batch *batch, const struct token *token, uint64_t hint_ticket,
+                   uint64_t hint_count)
+{
+    struct commit commit = {.batch = batch, .hint_ticket = hint_ticket, .hint_count = hint_count};
+    submit(self, &commit, token);
+}
+
+void record_submit_hints(struct dispatcher *self, struct ledger_batch *batch, const struct token *token,
+                         const uint64_t *tickets, size_t count)
+{
+    uint64_t *copy = count ? malloc(count * sizeof *copy) : NULL;
+    if (count && !copy)
+        abort();
+    if (count)
+        memcpy(copy, tickets, count * sizeof *copy);
+    struct commit commit = {.batch = batch, .raise = copy, .raise_count = count};
+    submit(self, &commit, token);
 }
 
 // A monotonic time as wall clock, for the record; 0 when it has passed.

@@ -73,8 +73,7 @@ static bool load_one(void *arg, const struct pending *pending)
     lanes_set_bytes(&item->found, pending->found.data, pending->found.size);
     lanes_item_set_members(item, pending->members.items, pending->members.count);
     struct side *side = &conversation->sides[steps_side(item->kind)];
-    lanes_add(side, item);
-    self->waiting[side->which]++;
+    schedule_place(self, conversation, item);
     loading->loaded++;
     if (item->step != STEP_NONE && !side->active)
         side->active = item;
@@ -125,6 +124,8 @@ bool recover_load(struct dispatcher *self, char *why, size_t why_size)
                  "The ledger holds records that cannot be read; restore a backup or look at the errors above.");
         return false;
     }
+    if (!polls_begin(self))
+        log_warn("polls", "problem=%s", "some conversations cannot be read and are not polled");
     for (struct conversation *c = zhashx_first(self->conversations); c; c = zhashx_next(self->conversations))
         for (int i = 0; i < SIDES; i++)
             schedule_consider(self, &c->sides[i]);

@@ -101,17 +101,30 @@ struct conversation *schedule_open(struct dispatcher *self, const char *id)
 
 void schedule_add(struct dispatcher *self, struct conversation *conversation, struct item *item)
 {
+    schedule_place(self, conversation, item);
+    schedule_consider(self, &conversation->sides[steps_side(item->kind)]);
+}
+
+void schedule_place(struct dispatcher *self, struct conversation *conversation, struct item *item)
+{
     struct side *side = &conversation->sides[steps_side(item->kind)];
     lanes_add(side, item);
+    if (steps_is_poll(item->kind))
+        return; // nobody waits for it
     self->waiting[side->which]++;
-    schedule_consider(self, side);
+    if (side->work++ == 0)
+        self->busy++;
 }
 
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item)
 {
     lanes_remove(side, item);
+    if (!steps_is_poll(item->kind)) {
+        self->waiting[side->which]--;
+        if (--side->work == 0)
+            self->busy--;
+    }
     lanes_item_free(&item);
-    self->waiting[side->which]--;
 }
 
 void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count)

@@ -41,7 +41,9 @@ struct dispatcher {
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     bool open;                                    // every worker on the roster has answered: jobs may go out
 
-    uint64_t waiting[SIDES]; // items in memory
+    uint64_t waiting[SIDES];   // items in memory, polls apart
+    uint64_t busy;             // sides with such items
+    uint64_t customer_mono_ms; // when a customer last wrote
     uint64_t dead;
     uint64_t writing; // commits not yet on disk
 
@@ -67,6 +69,8 @@ void schedule_pump(struct dispatcher *self);
 struct conversation *schedule_open(struct dispatcher *self, const char *id);
 /** Adds a waiting item. */
 void schedule_add(struct dispatcher *self, struct conversation *conversation, struct item *item);
+/** The same without looking at the side: while everything is being loaded. */
+void schedule_place(struct dispatcher *self, struct conversation *conversation, struct item *item);
 /** Removes a finished item from its side and frees it. */
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item);
 /** A hint on disk: wakes the lane of its conversation, or one of its own when the ticket is unknown. */
@@ -110,11 +114,27 @@ struct token {
 };
 void record_submit(struct dispatcher *self, struct ledger_batch *batch, const struct token *token, uint64_t hint_ticket,
                    uint64_t hint_count);
+/** The same for a poll: in the same batch the hint counters of `tickets` go up. */
+void record_submit_hints(struct dispatcher *self, struct ledger_batch *batch, const struct token *token,
+                         const uint64_t *tickets, size_t count);
 /** Puts the item's pending record into the batch. */
 void record_pending(struct ledger_batch *batch, const struct item *item, const struct event *event);
 /** The event of an item that has one in the ledger, or a hint's. False when the ledger cannot be read or lacks it. */
 bool record_event(struct dispatcher *self, const struct side *side, const struct item *item, struct event *event,
                   struct arena *arena);
+
+// ---- polls.c
+/** Makes the polls: of the desk, of the chat's customers, and of every conversation that was lately alive. */
+bool polls_begin(struct dispatcher *self);
+/** Something was said in the conversation: it is polled from here on. */
+void polls_watch(struct dispatcher *self, struct conversation *conversation);
+/** A poll's report. */
+void polls_report(struct dispatcher *self, struct out *out, const struct report *report);
+/** What became of an offer of `out`. */
+void polls_offered(struct dispatcher *self, struct out *out, enum accept_result result);
+/** The poll's outcome is on disk, or needed none: it rests, goes on, or is over. The conversation may be gone
+ * afterwards. */
+void polls_rest(struct dispatcher *self, struct out *out);
 
 // ---- recover.c
 /** Loads everything that waits. False with a sentence in `why`. */

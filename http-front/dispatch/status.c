@@ -25,7 +25,7 @@ void status_refresh(struct dispatcher *self)
     gates_shut(self->gates, !healthy);
     health_set_committer(healthy);
     health_set_workers(self->open ? links_ready(self->links) : 0);
-    metrics_set(GAUGE_LANES, (int64_t)zhashx_size(self->conversations));
+    metrics_set(GAUGE_LANES, (int64_t)self->busy);
     metrics_set(GAUGE_BACKLOG_DESK, (int64_t)self->waiting[SIDE_DESK]);
     metrics_set(GAUGE_BACKLOG_CHAT, (int64_t)self->waiting[SIDE_CHAT]);
     metrics_set(GAUGE_JOBS_OUT, (int64_t)jobs_count(self->jobs));
@@ -36,7 +36,7 @@ void status_refresh(struct dispatcher *self)
     json_t *picture =
         json_pack("{s:i, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I}", "pid", (int)getpid(), "generation",
                   (json_int_t)ledger_epoch(self->options.ledger), "open", (int)self->open, "draining",
-                  (int)self->draining, "workers", workers(self), "lanes", (json_int_t)zhashx_size(self->conversations),
+                  (int)self->draining, "workers", workers(self), "lanes", (json_int_t)self->busy,
                   "waiting", (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out",
                   (json_int_t)jobs_count(self->jobs), "dead", (json_int_t)self->dead);
     if (picture)

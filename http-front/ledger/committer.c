@@ -26,8 +26,10 @@ enum {
     PROBE_MS = 1000, // while writing fails: how often it is tried
 };
 
-// One request thread, waiting on its own stack.
+// One request thread, waiting on its own stack; or an offer, which nobody waits for.
 struct waiter {
+    struct arena *arena; // of an offer: owns the event and is freed with it; NULL for a request
+    void *token;         // of an offer
     const struct event *event;
     struct waiter *next;
     struct waiter *original; // the same key, earlier in this batch
@@ -41,6 +43,7 @@ struct waiter {
 
 struct queued {
     struct commit *commit;
+    uint64_t *raised; // the counters after commit->raise; owned
     struct queued *next;
     uint64_t hint_now;
 };
@@ -236,6 +239,18 @@ static void decide(struct committer *self, struct round *round, struct waiter *w
         waiter->original = *same;
 }
 
+static void raise_hints(struct committer *self, struct queued *queued, struct ledger_batch *batch)
+{
+    const struct commit *commit = queued->commit;
+    if (!commit->raise_count)
+        return;
+    queued->raised = calloc(commit->raise_count, sizeof *queued->raised);
+    if (!queued->raised)
+        abort();
+    for (size_t i = 0; i < commit->raise_count; i++)
+        queued->raised[i] = hints_raise(self->hints, commit->raise[i], self->options.now_ms(), batch);
+}
+
 static void fill(struct committer *self, struct round *round)
 {
     struct waiter **waiter = &round->waiters;
@@ -249,6 +264,7 @@ static void fill(struct committer *self, struct round *round)
         struct commit *commit = (*queued)->commit;
         if (commit->batch)
             ledger_batch_append(round->batch, commit->batch);
+        raise_hints(self, *queued, round->batch);
         if (commit->hint_ticket != 0)
             (*queued)->hint_now = hints_finish(self->hints, commit->hint_ticket, commit->hint_count, round->batch);
         queued = &(*queued)->next;
@@ -299,10 +315,16 @@ static struct mail *conclude(struct round *round)
             waiter->result = round->written ? ACCEPT_DUPLICATE : ACCEPT_UNAVAILABLE;
         else if (waiter->result == ACCEPT_STORED && !round->written)
             waiter->result = ACCEPT_UNAVAILABLE;
-        if (waiter->original || waiter->result != ACCEPT_STORED)
-            continue;
-        *end = mail_of(waiter);
-        end = &(*end)->next;
+        if (!waiter->original && waiter->result == ACCEPT_STORED) {
+            *end = mail_of(waiter);
+            end = &(*end)->next;
+        }
+        if (waiter->arena) {
+            *end = mail_new(MAIL_OFFERED);
+            (*end)->token = waiter->token;
+            (*end)->result = waiter->result;
+            end = &(*end)->next;
+        }
     }
     return first;
 }
@@ -312,8 +334,14 @@ static void wake(struct committer *self, struct round *round)
     pthread_mutex_lock(&self->lock);
     for (struct waiter *waiter = round->waiters; waiter;) {
         struct waiter *next = waiter->next; // not ours any more once it is done
-        waiter->done = true;
-        pthread_cond_signal(&waiter->wake);
+        if (waiter->arena) {
+            arena_free(&waiter->arena);
+            free(waiter);
+            atomic_fetch_sub(&self->waiting, 1);
+        } else {
+            waiter->done = true;
+            pthread_cond_signal(&waiter->wake);
+        }
         waiter = next;
     }
     pthread_mutex_unlock(&self->lock);
@@ -323,6 +351,12 @@ static void tell_commits(struct committer *self, struct round *round)
 {
     while (round->commits) {
         struct queued *queued = round->commits;
+        for (size_t i = 0; round->written && i < queued->commit->raise_count; i++) {
+            struct mail *hint = mail_new(MAIL_HINT);
+            hint->ticket_id = queued->commit->raise[i];
+            hint->hint_count = queued->raised[i];
+            mailbox_put(self->mailbox, hint);
+        }
         struct mail *mail = mail_new(MAIL_COMMITTED);
         mail->token = queued->commit->token;
         mail->ticket_id = queued->commit->hint_ticket;
@@ -332,6 +366,8 @@ static void tell_commits(struct committer *self, struct round *round)
         mailbox_put(self->mailbox, mail);
         round->commits = queued->next;
         ledger_batch_free(&queued->commit->batch);
+        free((void *)(uintptr_t)queued->commit->raise);
+        free(queued->raised);
         free(queued->commit);
         free(queued);
         atomic_fetch_sub(&self->waiting, 1);
@@ -450,6 +486,28 @@ enum accept_result committer_accept(struct committer *self, const struct event *
     pthread_mutex_unlock(&self->lock);
     pthread_cond_destroy(&waiter.wake);
     return waiter.result;
+}
+
+void committer_offer(struct committer *self, const struct event *event, void *token)
+{
+    struct record_buffer bytes;
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    if (!waiter || !*event->key || !record_encode(RECORD_event, event, &bytes))
+        abort(); // a normaliser that made no key, or broke the record's bounds
+    waiter->arena = arena_new();
+    struct event *copy = arena_alloc(waiter->arena, sizeof *copy);
+    if (record_decode(RECORD_event, bytes.data, bytes.size, copy, waiter->arena) != RECORD_OK)
+        abort();
+    record_buffer_free(&bytes);
+    waiter->event = copy;
+    waiter->token = token;
+    waiter->result = ACCEPT_UNAVAILABLE;
+    atomic_fetch_add(&self->waiting, 1);
+    pthread_mutex_lock(&self->lock);
+    *self->waiters_end = waiter;
+    self->waiters_end = &waiter->next;
+    pthread_cond_signal(&self->work);
+    pthread_mutex_unlock(&self->lock);
 }
 
 void committer_submit(struct committer *self, struct commit *commit)

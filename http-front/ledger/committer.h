@@ -39,6 +39,13 @@ void committer_free(struct committer **self);
 enum accept_result committer_accept(struct committer *self, const struct event *event);
 
 /**
+ * As committer_accept, for the dispatcher, which may not block: what a poll found. The event is copied; it must have a
+ * key and is never a hint. Exactly one MAIL_OFFERED with `token` and the result follows (after the MAIL_ACCEPTED of a
+ * stored one). Any thread, but not while committer_free runs.
+ */
+void committer_offer(struct committer *self, const struct event *event, void *token);
+
+/**
  * What the dispatcher wants written. Conditional: hint_ticket's row is deleted only if its counter is still hint_count.
  * The batch itself holds no hint rows: the committer alone counts. In one ledger batch accepts go before commits, so a
  * SEEN_OURS of a commit outweighs the SEEN_ACCEPTED of an echo that arrived with it, and a new hint outweighs a
@@ -48,7 +55,9 @@ struct commit {
     struct ledger_batch *batch; // owned
     uint64_t hint_ticket;       // 0: none
     uint64_t hint_count;
-    void *token; // comes back in MAIL_COMMITTED
+    void *token;           // comes back in MAIL_COMMITTED
+    const uint64_t *raise; // tickets whose hint counters go up in this very batch; owned (malloc)
+    size_t raise_count;
 };
 /**
  * Takes ownership of `commit` (malloc'ed) and its batch. Commits go to disk in the order submitted; one that fails does

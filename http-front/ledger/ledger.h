@@ -53,6 +53,8 @@ enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct
  */
 typedef bool ledger_pending_fn(void *arg, const struct pending *pending);
 enum ledger_result ledger_each_pending(struct ledger *self, ledger_pending_fn *each, void *arg);
+typedef bool ledger_lane_fn(void *arg, const struct lane *lane);
+enum ledger_result ledger_each_lane(struct ledger *self, ledger_lane_fn *each, void *arg);
 typedef bool ledger_hint_fn(void *arg, uint64_t ticket_id, const struct hint *hint);
 enum ledger_result ledger_each_hint(struct ledger *self, ledger_hint_fn *each, void *arg);
 typedef bool ledger_dead_fn(void *arg, uint64_t seq, const struct dead *dead);

@@ -76,6 +76,7 @@ struct caller {
     void *arg;
     union {
         ledger_pending_fn *pending;
+        ledger_lane_fn *lane;
         ledger_hint_fn *hint;
         ledger_dead_fn *dead;
         ledger_history_fn *history;
@@ -90,9 +91,11 @@ static enum ledger_result read_at(const rocksdb_iterator_t *at, enum record_kind
     size_t size = 0;
     const char *key = rocksdb_iter_key(at, &key_size);
     const char *value = rocksdb_iter_value(at, &size);
-    if (key_size < LEDGER_NUMBER_BYTES)
-        return unreadable(kind, "key too short");
-    *number = ledger_get_number((const uint8_t *)key + key_size - LEDGER_NUMBER_BYTES);
+    if (kind != RECORD_lane) { // its key is a conversation's name; all others end with a number
+        if (key_size < LEDGER_NUMBER_BYTES)
+            return unreadable(kind, "key too short");
+        *number = ledger_get_number((const uint8_t *)key + key_size - LEDGER_NUMBER_BYTES);
+    }
     enum record_error error = record_decode(kind, value, size, record, arena);
     return error == RECORD_OK ? LEDGER_OK : unreadable(kind, record_error_text(error));
 }
@@ -143,6 +146,20 @@ enum ledger_result ledger_each_pending(struct ledger *self, ledger_pending_fn *e
     struct caller caller = {arg, {.pending = each}};
     struct pending record;
     return scan(self, TABLE_PENDING, "", 0, RECORD_pending, &record, visit_pending, &caller);
+}
+
+static bool visit_lane(const void *arg, uint64_t number, const void *record)
+{
+    const struct caller *caller = arg;
+    (void)number;
+    return caller->each.lane(caller->arg, record);
+}
+
+enum ledger_result ledger_each_lane(struct ledger *self, ledger_lane_fn *each, void *arg)
+{
+    struct caller caller = {arg, {.lane = each}};
+    struct lane record;
+    return scan(self, TABLE_LANES, "", 0, RECORD_lane, &record, visit_lane, &caller);
 }
 
 static bool visit_hint(const void *arg, uint64_t number, const void *record)

@@ -8,6 +8,7 @@
 enum mail_kind {
     MAIL_ACCEPTED,  // an event is on disk: `pending` record with sequence `seq`
     MAIL_HINT,      // a hint is on disk: `ticket_id`, `hint_count`
+    MAIL_OFFERED,   // what became of committer_offer: `token`, `result` (enum accept_result)
     MAIL_COMMITTED, // the dispatcher's own commit `token` is on disk (`ok`) or could not be written
 };
 
@@ -22,6 +23,7 @@ struct mail {
     uint64_t event_kind;
     char *conversation; // owned by the mail
     void *token;
+    int result;
     bool ok;
     bool hint_left; // MAIL_COMMITTED with a finished hint: its counter had changed, the row stays
     uint64_t hint_now;

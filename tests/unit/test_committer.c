@@ -192,6 +192,59 @@ static void counts_hints_and_finishes_only_the_unchanged(void **state)
     tear_down(&f);
 }
 
+static void an_offer_is_stored_once_and_answered_by_mail(void **state)
+{
+    struct fixture f;
+    struct event said = message("poll-1");
+    int token = 0;
+
+    (void)state;
+    set_up(&f, 0);
+    committer_offer(f.committer, &said, &token);
+    struct mail mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_ACCEPTED);
+    mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_OFFERED);
+    assert_ptr_equal(mail.token, &token);
+    assert_int_equal(mail.result, ACCEPT_STORED);
+    // The webhook of the same message comes late, the poll comes again: both are duplicates.
+    assert_int_equal(committer_accept(f.committer, &said), ACCEPT_DUPLICATE);
+    committer_offer(f.committer, &said, NULL);
+    mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_OFFERED);
+    assert_int_equal(mail.result, ACCEPT_DUPLICATE);
+    UNTIL(committer_waiting(f.committer) == 0);
+    tear_down(&f);
+}
+
+static void a_commit_may_raise_hints(void **state)
+{
+    struct fixture f;
+    struct event ring = hint(8);
+
+    (void)state;
+    set_up(&f, 0);
+    assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
+    assert_int_equal(next_mail(&f).hint_count, 1);
+    uint64_t *raise = malloc(2 * sizeof *raise);
+    struct commit *commit = calloc(1, sizeof *commit);
+    assert_non_null(raise);
+    assert_non_null(commit);
+    raise[0] = 8;
+    raise[1] = 9;
+    *commit = (struct commit){.raise = raise, .raise_count = 2};
+    committer_submit(f.committer, commit);
+    struct mail mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_HINT);
+    assert_int_equal(mail.ticket_id, 8);
+    assert_int_equal(mail.hint_count, 2);
+    mail = next_mail(&f);
+    assert_int_equal(mail.ticket_id, 9);
+    assert_int_equal(mail.hint_count, 1);
+    assert_int_equal(next_mail(&f).kind, MAIL_COMMITTED);
+    tear_down(&f);
+}
+
 static void a_hint_beside_its_deletion_survives(void **state)
 {
     struct fixture f;
@@ -313,6 +366,8 @@ int main(void)
         cmocka_unit_test(all_that_wait_share_one_write),
         cmocka_unit_test(many_threads_lose_and_double_nothing),
         cmocka_unit_test(counts_hints_and_finishes_only_the_unchanged),
+        cmocka_unit_test(an_offer_is_stored_once_and_answered_by_mail),
+        cmocka_unit_test(a_commit_may_raise_hints),
         cmocka_unit_test(a_hint_beside_its_deletion_survives),
         cmocka_unit_test(an_echo_that_arrives_with_its_id_is_known_as_ours),
         cmocka_unit_test(commits_go_to_disk_in_order),

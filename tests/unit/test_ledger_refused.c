@@ -8,14 +8,14 @@
 static const char *const table_names[] = {"default", "seen", "pending", "hints", "lanes", "tickets", "dead", "history"};
 enum { RAW_TABLES = 8 };
 
-struct raw {
+struct rawdb {
     rocksdb_options_t *options;
     rocksdb_writeoptions_t *how;
     rocksdb_column_family_handle_t *tables[RAW_TABLES];
     rocksdb_t *db;
 };
 
-static void raw_open(struct raw *raw, struct fixture *f)
+static void raw_open(struct rawdb *raw, struct fixture *f)
 {
     char *problem = NULL;
     const rocksdb_options_t *each[RAW_TABLES];
@@ -29,14 +29,14 @@ static void raw_open(struct raw *raw, struct fixture *f)
     assert_null(problem);
 }
 
-static void raw_put(struct raw *raw, int table, const char *key, size_t key_size, const char *value, size_t size)
+static void raw_put(struct rawdb *raw, int table, const char *key, size_t key_size, const char *value, size_t size)
 {
     char *problem = NULL;
     rocksdb_put_cf(raw->db, raw->how, raw->tables[table], key, key_size, value, size, &problem);
     assert_null(problem);
 }
 
-static void raw_close(struct raw *raw)
+static void raw_close(struct rawdb *raw)
 {
     for (int i = 0; i < RAW_TABLES; i++)
         rocksdb_column_family_handle_destroy(raw->tables[i]);
@@ -76,7 +76,7 @@ static void refuses_a_second_opening(void **state)
 static void refuses_a_newer_format(void **state)
 {
     struct fixture f;
-    struct raw raw;
+    struct rawdb raw;
 
     (void)state;
     set_up(&f);
@@ -90,7 +90,7 @@ static void refuses_a_newer_format(void **state)
 static void refuses_tables_it_does_not_know(void **state)
 {
     struct fixture f;
-    struct raw raw;
+    struct rawdb raw;
     char *problem = NULL;
 
     (void)state;
@@ -167,7 +167,7 @@ static void keeps_the_folder_private(void **state)
 static void tells_an_unreadable_value_from_an_absent_one(void **state)
 {
     struct fixture f;
-    struct raw raw;
+    struct rawdb raw;
     struct seen seen;
     struct numbers got = {0};
     const uint64_t readable[] = {9};

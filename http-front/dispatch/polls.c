@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// Behind both webhooks stand polls, inside the budget and last in rank: which tickets changed, what was said in the
+// conversations that are alive, and which customers have conversations that nobody told of. What a poll finds enters
+// exactly like its webhook: a changed ticket raises the same hint, a message goes through the committer under the same
+// key. A mark moves only with or after what was found before it. Dispatcher's thread. Polls are never stored: each
+// front makes its own.
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-front/dispatch/state.h"
+#include "http-front/intake/normalise_freshchat.h"
+#include "proto/clock.h"
+#include "proto/log.h"
+
+static const char desk_lane[] = "poll:freshdesk";
+static const char users_lane[] = "poll:freshchat-users";
+
+enum {
+    SECOND_MS = 1000,
+    LIVELY_MS = 15 * 60 * 1000,     // so long after the last word a conversation or customer is waited for
+    ALIVE_MS = 24 * 60 * 60 * 1000, // after that nobody polls it; its next message begins anew
+    REMEMBERED_MS = 7 * ALIVE_MS,   // conversations of the last days are looked at once by each new front
+    QUIET_FACTOR = 6,               // how much slower polls are while nobody waits
+    USERS_FACTOR = 5,
+    REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
+    MOST_CHANGES = 100,          // in one report, by its table
+    LAST = INT32_MAX,            // seconds: behind everything that was said
+};
+
+static void add_poll(struct dispatcher *self, struct conversation *conversation, enum event_kind kind,
+                     uint64_t alive_mono_ms, uint64_t not_before_mono_ms)
+{
+    struct item *item = lanes_item_new(kind, ledger_next(self->options.ledger));
+    item->time_ms = (uint64_t)LAST * SECOND_MS * SECOND_MS;
+    item->accepted_ms = (uint64_t)clock_wall_ms();
+    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    item->alive_mono_ms = alive_mono_ms;
+    item->not_before_mono_ms = not_before_mono_ms;
+    schedule_add(self, conversation, item);
+}
+
+static struct item *poll_of(const struct conversation *conversation)
+{
+    struct item *item = conversation->sides[SIDE_CHAT].head;
+    while (item && item->kind != EVENT_POLL_CHAT)
+        item = item->next;
+    return item;
+}
+
+static bool is_own_lane(const char *id)
+{
+    return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0;
+}
+
+static uint64_t interval_ms(const struct dispatcher *self, const struct item *item, uint64_t now)
+{
+    const struct config *config = self->options.config;
+    uint64_t chat = (uint64_t)config->freshchat.poll_seconds * SECOND_MS;
+    switch (item->kind) {
+    case EVENT_POLL_DESK:
+        return (uint64_t)config->freshdesk.poll_seconds * SECOND_MS *
+               (self->customer_mono_ms && now - self->customer_mono_ms < LIVELY_MS ? 1 : QUIET_FACTOR);
+    case EVENT_POLL_CHAT:
+        return chat * (now - item->alive_mono_ms < LIVELY_MS ? 1 : QUIET_FACTOR);
+    default:
+        return chat * USERS_FACTOR;
+    }
+}
+
+void polls_watch(struct dispatcher *self, struct conversation *conversation)
+{
+    uint64_t now = (uint64_t)clock_mono_ms();
+    struct item *item = poll_of(conversation);
+    if (item) {
+        item->alive_mono_ms = now;
+        return;
+    }
+    add_poll(self, conversation, EVENT_POLL_CHAT, now,
+             now + (uint64_t)self->options.config->freshchat.poll_seconds * SECOND_MS);
+}
+
+struct waking {
+    struct dispatcher *dispatcher;
+    uint64_t wall_ms;
+    uint64_t mono_ms;
+    bool failed;
+};
+
+static bool wake_lane(void *arg, const struct lane *lane)
+{
+    struct waking *waking = arg;
+    if (is_own_lane(lane->conversation) || lane->updated_ms + REMEMBERED_MS < waking->wall_ms)
+        return true;
+    struct conversation *conversation = schedule_open(waking->dispatcher, lane->conversation);
+    if (!conversation) {
+        waking->failed = true;
+        return true;
+    }
+    if (poll_of(conversation))
+        return true;
+    // How long ago it was alive, by our wall clock; one that was set back makes it alive now.
+    uint64_t ago = waking->wall_ms > lane->updated_ms ? waking->wall_ms - lane->updated_ms : 0;
+    add_poll(waking->dispatcher, conversation, EVENT_POLL_CHAT, waking->mono_ms > ago ? waking->mono_ms - ago : 0,
+             waking->mono_ms);
+    return true;
+}
+
+bool polls_begin(struct dispatcher *self)
+{
+    struct waking waking = {self, (uint64_t)clock_wall_ms(), (uint64_t)clock_mono_ms(), false};
+    struct conversation *desk = schedule_open(self, desk_lane);
+    struct conversation *users = schedule_open(self, users_lane);
+    if (desk)
+        add_poll(self, desk, EVENT_POLL_DESK, waking.mono_ms, waking.mono_ms);
+    if (users)
+        add_poll(self, users, EVENT_POLL_USERS, waking.mono_ms, waking.mono_ms);
+    return ledger_each_lane(self->options.ledger, wake_lane, &waking) == LEDGER_OK && desk && users && !waking.failed;
+}
+
+// ---- what was found
+// -----------------------------------------------------------------------------------------------------
+
+// Whether the ticket's entries were listed since that change, or it is none of ours.
+static bool is_settled(struct dispatcher *self, const struct change *change, struct arena *arena)
+{
+    struct ticket ticket;
+    const char *id = change->conversation;
+    if (ledger_ticket(self->options.ledger, change->ticket_id, &ticket, arena) == LEDGER_OK)
+        id = ticket.conversation;
+    if (!*id)
+        return true;
+    struct conversation *conversation = zhashx_lookup(self->conversations, id);
+    struct lane lane;
+    if (conversation)
+        lane = lanes_record(conversation, arena);
+    else if (ledger_lane(self->options.ledger, id, &lane, arena) != LEDGER_OK)
+        return false;
+    return lane.ticket_id == change->ticket_id && lane.listed_ms >= change->time_ms;
+}
+
+static size_t changed_tickets(struct dispatcher *self, const struct report *report, uint64_t *tickets)
+{
+    size_t count = 0;
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < report->changes.count && count < MOST_CHANGES; i++)
+        if (!is_settled(self, &report->changes.items[i], arena))
+            tickets[count++] = report->changes.items[i].ticket_id;
+    arena_free(&arena);
+    return count;
+}
+
+// A message as a list gives it, in the envelope of its webhook: one normaliser says what it means.
+static bool normalise(struct dispatcher *self, const struct conversation *conversation, const struct blob *json,
+                      struct event *event, struct arena *arena)
+{
+    const struct config *config = self->options.config;
+    json_t *message = json_loadb((const char *)json->data, json->size, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(message)) {
+        json_decref(message);
+        return false;
+    }
+    if (!json_object_get(message, "conversation_id"))
+        json_object_set_new(message, "conversation_id", json_string(conversation->id));
+    json_t *said = json_object_get(message, "created_time");
+    json_t *envelope =
+        json_pack("{s:{s:O?, s:O?}, s:s, s:O?, s:{s:o}}", "actor", "actor_type", json_object_get(message, "actor_type"),
+                  "actor_id", json_object_get(message, "actor_id"), "action", "message_create", "action_time", said,
+                  "data", "message", message);
+    char *text = envelope ? json_dumps(envelope, JSON_COMPACT) : NULL;
+    json_decref(envelope);
+    if (!text)
+        return false;
+    struct normalise_options options = {.channels = (const char *const *)config->freshchat.channels.items,
+                                        .channel_count = config->freshchat.channels.count,
+                                        .now_ms = clock_wall_ms()};
+    struct normalised normalised = normalise_freshchat(text, strlen(text), &options, arena);
+    free(text);
+    *event = normalised.event;
+    // A list that answers for another conversation must not put words into this one.
+    return normalised.result == NORMALISE_EVENT && strcmp(event->conversation, conversation->id) == 0;
+}
+
+static void offer_missed(struct dispatcher *self, struct out *out, const struct report *report)
+{
+    struct arena *arena = arena_new();
+    for (size_t i = 0; i < report->raws.count; i++) {
+        struct event event;
+        struct seen seen;
+        arena_reset(arena);
+        if (!normalise(self, out->side->conversation, &report->raws.items[i].json, &event, arena) ||
+            ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
+            continue;
+        out->offers++;
+        committer_offer(self->options.committer, &event, out);
+    }
+    arena_free(&arena);
+}
+
+// Conversations that nobody told of are asked once, for what was said since the last time customers were listed.
+static void look_into(struct dispatcher *self, const struct out *out, const struct report *report)
+{
+    struct arena *arena = arena_new();
+    struct lane mark = lanes_record(out->side->conversation, arena);
+    uint64_t now = (uint64_t)clock_mono_ms();
+    for (size_t i = 0; mark.chat_mark_ms && i < report->conversations.count; i++) {
+        const char *id = report->conversations.items[i].id;
+        struct lane lane;
+        if (!*id || is_own_lane(id) || zhashx_lookup(self->conversations, id) ||
+            ledger_lane(self->options.ledger, id, &lane, arena) != LEDGER_ABSENT)
+            continue; // known: polled as such
+        struct conversation *conversation = schedule_open(self, id);
+        if (!conversation)
+            continue;
+        lane = lanes_record(conversation, arena);
+        lane.chat_mark_ms = mark.chat_mark_ms;
+        lanes_set_record(conversation, &lane);
+        add_poll(self, conversation, EVENT_POLL_CHAT, now > ALIVE_MS ? now - ALIVE_MS : 0, now);
+    }
+    arena_free(&arena);
+}
+
+// ---- its life
+// -----------------------------------------------------------------------------------------------------------
+
+static void acknowledge(struct dispatcher *self, const struct out *out)
+{
+    if (out->link)
+        links_send_ack(self->links, out->link, out->job_id);
+}
+
+void polls_rest(struct dispatcher *self, struct out *out)
+{
+    struct side *side = out->side;
+    struct item *item = out->item;
+    struct conversation *conversation = side->conversation;
+    enum after after = out->after;
+    uint64_t rest_ms = out->rest_ms;
+    uint64_t now = (uint64_t)clock_mono_ms();
+    acknowledge(self, out);
+    side->state = LANE_IDLE;
+    side->out = NULL;
+    side->active = NULL;
+    jobs_remove(self->jobs, &out);
+    if (after == AFTER_REPEAT) {
+        item->step = STEP_NONE;
+        item->attempts = 0;
+        lanes_set_bytes(&item->found, NULL, 0);
+        item->not_before_mono_ms = now + (rest_ms ? rest_ms : interval_ms(self, item, now));
+    }
+    if (after == AFTER_FINISH ||
+        (after == AFTER_REPEAT && item->kind == EVENT_POLL_CHAT && now - item->alive_mono_ms >= ALIVE_MS))
+        schedule_drop(self, side, item);
+    schedule_conversation(self, conversation);
+}
+
+static void conclude(struct dispatcher *self, struct out *out, const struct report *report)
+{
+    struct item *item = out->item;
+    struct conversation *conversation = out->side->conversation;
+    uint64_t tickets[MOST_CHANGES];
+    size_t raised = changed_tickets(self, report, tickets);
+    look_into(self, out, report);
+    struct ledger_batch *batch = ledger_batch_new();
+    bool merged = record_merge(self, conversation, report, batch);
+    out->after = report->next_step == STEP_NONE ? AFTER_REPEAT : AFTER_STEP;
+    if (out->after == AFTER_STEP) {
+        item->step = (uint8_t)report->next_step;
+        lanes_set_bytes(&item->found, report->found.data, report->found.size);
+        item->not_before_mono_ms = 0;
+    }
+    if (!merged && !raised) {
+        ledger_batch_free(&batch);
+        polls_rest(self, out);
+        return;
+    }
+    metrics_add(METRIC_POLL_HINTS, raised);
+    struct token token = {.kind = TOKEN_OUTCOME, .out = out};
+    out->side->state = LANE_WRITING;
+    record_submit_hints(self, batch, &token, tickets, raised);
+}
+
+static void fail(struct dispatcher *self, struct out *out, bool refused, const char *cause)
+{
+    out->after = AFTER_REPEAT;
+    if (refused) {
+        log_warn("poll_refused", "conversation=%s step=%s cause=%s", out->side->conversation->id, steps_name(out->step),
+                 cause);
+        out->rest_ms = REFUSED_MS;
+        if (out->item->kind == EVENT_POLL_CHAT)
+            out->after = AFTER_FINISH; // the conversation is not there any more
+    }
+    polls_rest(self, out);
+}
+
+void polls_report(struct dispatcher *self, struct out *out, const struct report *report)
+{
+    if (report->outcome != OUTCOME_DONE || (report->next_step && !steps_info(report->next_step))) {
+        fail(self, out, report->outcome == OUTCOME_REFUSED, report->cause);
+        return;
+    }
+    offer_missed(self, out, report);
+    if (!out->offers) {
+        conclude(self, out, report);
+        return;
+    }
+    // The mark must not pass what is not on disk: the rest of the report waits for the committer's word.
+    if (!record_encode(RECORD_report, report, &out->kept))
+        abort(); // it has just been decoded
+    out->side->state = LANE_WRITING;
+    self->writing += 1;
+}
+
+void polls_offered(struct dispatcher *self, struct out *out, enum accept_result result)
+{
+    if (result == ACCEPT_UNAVAILABLE)
+        out->offer_failed = true;
+    if (result == ACCEPT_STORED) {
+        metrics_count(METRIC_GAPS_REPAIRED);
+        log_warn("gap_repaired", "conversation=%s", out->side->conversation->id);
+    }
+    if (--out->offers)
+        return;
+    self->writing -= 1;
+    if (out->offer_failed) {
+        fail(self, out, false, "");
+        return;
+    }
+    struct arena *arena = arena_new();
+    struct report report;
+    if (record_decode(RECORD_report, out->kept.data, out->kept.size, &report, arena) != RECORD_OK)
+        abort();
+    conclude(self, out, &report);
+    arena_free(&arena);
+}
