@@ -174,7 +174,7 @@ bool signature_keys_add(struct signature_keys *self, const char *name, const cha
                         size_t why_size)
 {
     const char *wrong = size > KEY_MAX_TEXT ? "is too long for a public key" : armour_strip(&text, &size);
-    char *squeezed = malloc(KEY_MAX_TEXT);
+    char *squeezed = calloc(1, KEY_MAX_TEXT); // cleared: gcc at -O2 cannot see that squeeze() fills what is read
     unsigned char *der = malloc(KEY_MAX_TEXT);
     EVP_PKEY *pkey = NULL;
     if (!squeezed || !der)
