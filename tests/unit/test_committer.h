@@ -172,7 +172,8 @@ static inline void submit(struct fixture *f, struct ledger_batch *batch, uint64_
 {
     struct commit *commit = calloc(1, sizeof *commit);
     assert_non_null(commit);
-    *commit = (struct commit){batch ? batch : ledger_batch_new(), ticket, count, token};
+    *commit = (struct commit){
+        .batch = batch ? batch : ledger_batch_new(), .hint_ticket = ticket, .hint_count = count, .token = token};
     committer_submit(f->committer, commit);
 }
 
