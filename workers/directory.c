@@ -37,9 +37,7 @@ static void put_chat_agent(struct job_context *context, const json_t *item)
         agents_put(context->agents, UPSTREAM_FRESHCHAT, &agent);
 }
 
-// Whether the list goes on: by the link of 2.3, or by the pagination of 2.5; a bare array ends with a page that is not
-// full.
-static bool goes_on(const json_t *json, size_t size)
+bool directory_goes_on(const json_t *json, size_t size)
 {
     if (size == 0)
         return false;
@@ -63,7 +61,7 @@ bool directory_chat_page(struct job_context *context, const struct response *res
         if (!fields_flag(json_array_get(list, i), "is_deactivated"))
             put_chat_agent(context, json_array_get(list, i));
     uint64_t page = context->found.page ? context->found.page : 1;
-    *more = page < MOST_PAGES && goes_on(response->json, json_array_size(list));
+    *more = page < MOST_PAGES && directory_goes_on(response->json, json_array_size(list));
     context->found.page = *more ? page + 1 : 0;
     return true;
 }

@@ -3,6 +3,9 @@
 #ifndef WORKERS_DIRECTORY_H
 #define WORKERS_DIRECTORY_H
 #include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
 
 #include "workers/agents.h"
 #include "workers/step.h"
@@ -15,6 +18,12 @@ void directory_chat_request(struct job_context *context, struct request *request
  * no list. *more: there is a further page; found.page then is its number, else 0.
  */
 bool directory_chat_page(struct job_context *context, const struct response *response, bool *more);
+
+/**
+ * Whether a list of Freshchat's with `size` items on this page goes on: by its link (freshworks-api 2.3) or its
+ * pagination (2.5); a bare array ends with a page that is not full.
+ */
+bool directory_goes_on(const json_t *json, size_t size);
 
 /** Puts a Freshdesk agent object into the cache; false when it holds none. */
 bool directory_desk_agent(struct job_context *context, const void *json);

@@ -11,4 +11,5 @@ extern const struct step_code flow_relay_steps[];
 extern const struct step_code flow_post_steps[];
 extern const struct step_code flow_mirror_steps[];
 extern const struct step_code flow_notice_steps[];
+extern const struct step_code flow_poll_steps[];
 #endif

@@ -3,7 +3,7 @@
 if(TARGET worker_flows)
   deskbell_unit_test(text worker_flows)
   deskbell_unit_test(rules worker_flows)
-  foreach(flow open_ticket append context relay post mirror)
+  foreach(flow open_ticket append context relay post mirror poll)
     deskbell_unit_test(flow_${flow} worker_flows worker_core)
   endforeach()
 endif()
