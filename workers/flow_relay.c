@@ -20,6 +20,9 @@
 // What one job carries from step to step; more is listed again afterwards. Well below the bounds of found.
 enum { ENTRIES_MOST = 200, ENTRIES_BYTES = 1 << 20 };
 
+// What became an entry in the second of the answer's Date, or just before, may be missing from the list.
+enum { LISTED_MARGIN_MS = 2000 };
+
 // ---- an unknown ticket ----------------------------------------------------------------------------------------------
 
 static uint64_t ticket_of(const struct job_context *context)
@@ -185,6 +188,10 @@ static void list_finish(struct job_context *context, const struct response *resp
         return;
     }
     collect(context, &page);
+    if (!found->page) { // what is newer than the first page may be missing; kept in a place that only looks use
+        found->clock_known = false;
+        found->clock_ahead_ms = response->date_ms;
+    }
     uint64_t number = found->page ? found->page : 1;
     if (page.more && number < FLOW_MOST_PAGES) {
         found->page = number + 1;
@@ -196,6 +203,9 @@ static void list_finish(struct job_context *context, const struct response *resp
     found->page = 0;
     if (found->omit & RELAY_LIST_AGAIN)
         found->mark_ms = found->entries.items[found->entries.count - 1].time_ms;
+    else
+        report->listed_ms = flow_moved(found->clock_ahead_ms, -LISTED_MARGIN_MS);
+    found->clock_ahead_ms = 0;
     settle_empty(context, report);
     found->agent_known = false;
     relay_next(context, report, "");

@@ -191,17 +191,22 @@ static void all_pages_are_read_and_sorted(void **state)
                                               "source", 0, "body", "text"));
     char *full = json_dumps(list, 0);
     case_begin(c, STEP_LIST_ENTRIES);
-    case_ok(c, full);
+    case_answer(c, ANSWER_OK, 200, SAID_MS, full);
     case_outcome(c, OUTCOME_DONE, STEP_LIST_ENTRIES);
+    assert_int_equal(c->report.listed_ms, 0);
     case_calls(c, STEP_LIST_ENTRIES, "GET", ENTRIES_PATH("2"), NULL);
     // the pages moved: one entry comes twice; and an older one comes last
-    case_ok(c, "[{\"id\":1099,\"created_at\":\"2025-03-04T10:20:31Z\",\"incoming\":false,\"private\":false,\"user_id\":"
-               "9,\"source\":0,\"body\":\"text\"}," REPLY("5", "01", "oldest") "]");
+    case_answer(
+        c, ANSWER_OK, 200, SAID_MS + 60000,
+        "[{\"id\":1099,\"created_at\":\"2025-03-04T10:20:31Z\",\"incoming\":false,\"private\":false,\"user_id\":"
+        "9,\"source\":0,\"body\":\"text\"}," REPLY("5", "01", "oldest") "]");
     case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
     assert_int_equal(c->context.found.entries.count, 101);
     assert_string_equal(c->context.found.entries.items[0].id, "5");
     assert_string_equal(c->context.found.entries.items[100].id, "1099");
     assert_int_equal(c->context.found.page, 0);
+    assert_int_equal(c->report.listed_ms, SAID_MS - 2000); // of the first page: what came later may be missing
+    assert_int_equal(c->context.found.clock_ahead_ms, 0);  // a look's own place is free again
     free(full);
     json_decref(list);
     case_free(c);
@@ -223,12 +228,13 @@ static void more_than_one_job_carries_is_listed_again(void **state)
         }
         char *text = json_dumps(list, 0);
         case_begin(c, STEP_LIST_ENTRIES);
-        case_ok(c, text);
+        case_answer(c, ANSWER_OK, 200, SAID_MS, text);
         free(text);
         json_decref(list);
     }
     case_begin(c, STEP_LIST_ENTRIES);
     case_ok(c, "[]");
+    assert_int_equal(c->report.listed_ms, 0); // more was listed than is carried
     case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
     assert_int_equal(c->context.found.entries.count, 199);
     assert_int_equal(c->report.delivered.count, 1);
