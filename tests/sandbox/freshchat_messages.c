@@ -114,6 +114,8 @@ struct sb_message *sb_freshchat_add_message(struct sandbox *sb, struct sb_conver
     conversation->messages = sb_grow(conversation->messages, conversation->count, sizeof(struct sb_message *));
     conversation->messages[conversation->count++] = message;
     tell(sb, conversation, message, actor_type, source);
+    if (by_user && sb->options.messages_touch_users)
+        json_object_set_new(json_object_get(sb->users, conversation->user_id), "updated_time", json_string(created));
     if (by_user && strcmp(json_string_value(json_object_get(conversation->doc, "status")), "resolved") == 0)
         sb_freshchat_set_status(sb, conversation, "reopened", "user", conversation->user_id, webhook);
     sb_store_changed(sb);

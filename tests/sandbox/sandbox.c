@@ -32,6 +32,7 @@ void sandbox_options_init(struct sandbox_options *options)
         .incoming_notes_fire = true,
         .numeric_ids = true,
         .private_notes_touch = true,
+        .messages_touch_users = true,
         .freshchat_post_status = 200,
         .search_lag_ms = 120000,
         .first_ticket_id = INT64_C(4294967297), // beyond 32 bits, as ids may be

@@ -66,6 +66,7 @@ struct sandbox_options {
     bool numeric_ids;             // numeric conversation ids are accepted in paths
     bool flat_body_text;          // body_text has no line breaks
     bool private_notes_touch;     // a private note moves the ticket's updated_at
+    bool messages_touch_users;    // what a customer writes moves the user's updated_time
     bool bare_lists;              // Freshchat's agents and channels as bare arrays
     int freshchat_text_limit;     // characters in one text part; 0: none
     int freshchat_post_status;    // 200 or 201 for stored messages

@@ -2,6 +2,8 @@
 // The sandbox's Freshchat side: users, conversations, messages, paging and refusals.
 #include "test_sandbox_client.h"
 
+#include <time.h>
+
 static void customer_of(struct sandbox *sb, struct sandbox_customer *customer)
 {
     sandbox_customer_new(sb,
@@ -54,6 +56,30 @@ static void reads_the_customer(void **state)
     assert_string_equal(text_of(json_array_get(json_object_get(answer.json, "conversations"), 0), "id"),
                         customer.conversation_id);
     answer_clear(&answer);
+}
+
+static size_t users_since(struct sandbox *sb, const char *from)
+{
+    char path[128];
+    snprintf(path, sizeof path, "users?updated_from=%s&items_per_page=50&page=1", from);
+    struct answer answer = chat_call(sb, "GET", path, NULL);
+    assert_int_equal(answer.status, 200);
+    size_t count = json_array_size(json_object_get(answer.json, "users"));
+    answer_clear(&answer);
+    return count;
+}
+
+static void who_writes_is_an_updated_user(void **state)
+{
+    struct sandbox_customer customer;
+    char from[32];
+    time_t in_half_an_hour = time(NULL) + 1800;
+    strftime(from, sizeof from, "%Y-%m-%dT%H:%M:%SZ", gmtime(&in_half_an_hour));
+    customer_of(*state, &customer);
+    sandbox_set_clock_skew(*state, 3600000);
+    assert_int_equal(users_since(*state, from), 0);
+    sandbox_customer_writes(*state, &customer, "Hello", NULL);
+    assert_int_equal(users_since(*state, from), 1);
 }
 
 static void posts_as_an_agent(void **state)
@@ -228,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_SANDBOX(refuses_without_the_token),
         WITH_SANDBOX(reads_the_customer),
+        WITH_SANDBOX(who_writes_is_an_updated_user),
         WITH_SANDBOX(posts_as_an_agent),
         WITH_SANDBOX(a_customer_writes_only_in_the_latest_conversation),
         WITH_SANDBOX(lists_messages_newest_first_by_pages),
