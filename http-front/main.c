@@ -187,6 +187,15 @@ static void *dispatch(void *arg)
     return NULL;
 }
 
+static void each_key(void *arg, dispatcher_key_fn *each, void *each_arg)
+{
+    const struct front *front = arg;
+    for (size_t i = 0; i < signature_keys_count(front->keys); i++)
+        each(each_arg, "freshchat", signature_key_name(front->keys, i), signature_key_last_used_ms(front->keys, i));
+    for (size_t i = 0; i < tokens_count(front->tokens); i++)
+        each(each_arg, "freshdesk", tokens_name(front->tokens, i), tokens_last_used_ms(front->tokens, i));
+}
+
 static bool serve(struct front *front)
 {
     struct dispatcher_options options = {.config = front->config,
@@ -196,7 +205,9 @@ static bool serve(struct front *front)
                                          .control_fd = PIPES_FD_CONTROL,
                                          .status_fd = PIPES_FD_STATUS,
                                          .leave = ask_to_leave,
-                                         .leave_arg = front};
+                                         .leave_arg = front,
+                                         .each_key = each_key,
+                                         .keys_arg = front};
     char why[512];
     front->dispatcher = dispatcher_new(&options, why, sizeof why);
     if (!front->dispatcher)

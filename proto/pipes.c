@@ -132,6 +132,11 @@ bool pipes_front_endpoint(const char *runtime_dir, char out[PIPES_ENDPOINT_BYTES
     return endpoint_fits(snprintf(out, PIPES_ENDPOINT_BYTES, "ipc://%s/front.sock", runtime_dir));
 }
 
+bool pipes_control_endpoint(const char *runtime_dir, char out[PIPES_ENDPOINT_BYTES])
+{
+    return endpoint_fits(snprintf(out, PIPES_ENDPOINT_BYTES, "ipc://%s/control.sock", runtime_dir));
+}
+
 bool pipes_runtime_dir_fits(const char *runtime_dir)
 {
     char endpoint[PIPES_ENDPOINT_BYTES];

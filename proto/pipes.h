@@ -109,6 +109,10 @@ bool pipes_worker_endpoint(const char *runtime_dir, uint32_t slot, uint64_t gene
 // ipc://RUNTIME_DIR/front.sock: bound by the front, all workers connect and push reports to it.
 bool pipes_front_endpoint(const char *runtime_dir, char out[PIPES_ENDPOINT_BYTES]) __attribute__((warn_unused_result));
 
+// ipc://RUNTIME_DIR/control.sock: bound by the front, deskbellctl connects and asks.
+bool pipes_control_endpoint(const char *runtime_dir, char out[PIPES_ENDPOINT_BYTES])
+    __attribute__((warn_unused_result));
+
 // True when every endpoint fits for this runtime_dir, whatever slot and generation.
 bool pipes_runtime_dir_fits(const char *runtime_dir);
 

@@ -107,6 +107,30 @@ uint64_t metrics_observed(enum histogram histogram)
     return count;
 }
 
+uint64_t metrics_at_most(enum histogram histogram, uint64_t ms)
+{
+    assert((unsigned)histogram < METRICS_HISTOGRAM_COUNT);
+    uint64_t count = 0;
+    for (size_t i = 0; i < BOUNDS && bounds_ms[i] <= ms; i++)
+        count += get(&numbers.buckets[histogram][i]);
+    return count;
+}
+
+uint64_t metrics_quantile_ms(enum histogram histogram, unsigned permille)
+{
+    uint64_t count = metrics_observed(histogram);
+    uint64_t wanted = (count * permille + 999) / 1000;
+    uint64_t so_far = 0;
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < BOUNDS; i++) {
+        so_far += get(&numbers.buckets[histogram][i]);
+        if (so_far >= wanted)
+            return bounds_ms[i];
+    }
+    return UINT64_MAX;
+}
+
 void metrics_count_answer(enum metrics_source source, enum answer answer)
 {
     assert((unsigned)source < METRICS_SOURCES && (unsigned)answer < ANSWERS);

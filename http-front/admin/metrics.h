@@ -32,6 +32,14 @@ void metrics_observe(enum histogram histogram, uint64_t ms);
 /** How many durations were recorded. */
 uint64_t metrics_observed(enum histogram histogram);
 
+/** How many of them were at most `ms`, which must be a bound of METRICS_BUCKETS_MS. */
+uint64_t metrics_at_most(enum histogram histogram, uint64_t ms);
+/**
+ * The bound below which so many of a thousand lie, in ms: the upper end of that duration's bucket. 0 when nothing was
+ * recorded, UINT64_MAX when it lies above the last bound.
+ */
+uint64_t metrics_quantile_ms(enum histogram histogram, unsigned permille);
+
 /** A request to a webhook of `source` ended with `answer` (intake/answers.h). */
 void metrics_count_answer(enum metrics_source source, enum answer answer);
 uint64_t metrics_answers(enum metrics_source source, enum answer answer);

@@ -74,6 +74,8 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
         // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next front
         // begins with what is on disk; what was handed out is in doubt then.
         self->ledger_lost = true;
+        if (token->kind == TOKEN_CONTROL)
+            control_committed(self, false);
         free(token);
         leave(self, "the ledger cannot be written");
         return;
@@ -92,6 +94,9 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
             if (link)
                 links_send_ack(self->links, link, token->job_id);
         }
+        break;
+    case TOKEN_CONTROL:
+        control_committed(self, true);
         break;
     case TOKEN_FINISH:
         metrics_count(token->why);
@@ -340,6 +345,14 @@ static int on_reports(zloop_t *loop, zsock_t *reader, void *arg)
     return after(arg);
 }
 
+static int on_console(zloop_t *loop, zsock_t *reader, void *arg)
+{
+    (void)loop;
+    (void)reader;
+    control_read(arg);
+    return after(arg);
+}
+
 static int on_mailbox(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
     (void)loop;
@@ -396,6 +409,7 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->retry_first_ms = (uint64_t)timing->retry_first_ms;
     self->retry_max_ms = (uint64_t)timing->retry_max_ms;
     self->retry_give_up_ms = (uint64_t)timing->retry_give_up_hours * 3600 * 1000;
+    self->started_mono_ms = (uint64_t)clock_mono_ms();
     self->alarm_id = -1;
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->conversations = zhashx_new();
@@ -422,9 +436,13 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
         dispatcher_free(&self);
         return NULL;
     }
-    if (!recover_load(self, why, why_size))
-        dispatcher_free(&self);
-    return self;
+    self->console = control_new(config->runtime_dir, why, why_size);
+    if (self->console && !control_recall(self))
+        snprintf(why, why_size, "The ledger does not tell which direction is paused.");
+    else if (self->console && recover_load(self, why, why_size))
+        return self;
+    dispatcher_free(&self);
+    return NULL;
 }
 
 void dispatcher_run(struct dispatcher *self)
@@ -437,6 +455,8 @@ void dispatcher_run(struct dispatcher *self)
         abort();
     zloop_reader(self->loop, self->reports, on_reports, self);
     zloop_reader_set_tolerant(self->loop, self->reports);
+    zloop_reader(self->loop, control_socket(self->console), on_console, self);
+    zloop_reader_set_tolerant(self->loop, control_socket(self->console));
     zloop_poller(self->loop, &mail, on_mailbox, self);
     zloop_poller(self->loop, &control, on_control, self);
     zloop_poller(self->loop, &wake, on_wake, self);
@@ -462,6 +482,7 @@ void dispatcher_free(struct dispatcher **self)
     struct dispatcher *old = *self;
     if (!old)
         return;
+    control_free(&old->console);
     jobs_free(&old->jobs);
     for (struct record_buffer *bytes; (bytes = zlistx_detach(old->deferred, NULL));) {
         record_buffer_free(bytes);

@@ -11,6 +11,8 @@
 
 struct dispatcher;
 
+typedef void dispatcher_key_fn(void *arg, const char *source, const char *name, int64_t last_used_ms);
+
 struct dispatcher_options {
     const struct config *config; // borrowed, like all below
     struct ledger *ledger;
@@ -20,6 +22,10 @@ struct dispatcher_options {
     int status_fd;            // to the supervisor: a BEAT each second; below 0: none
     void (*leave)(void *arg); // called in the dispatcher's thread when the supervisor says STOP or is gone
     void *leave_arg;
+    // Calls `each` for every webhook key and token, with the wall time of its last use (0: not since the start). NULL:
+    // none.
+    void (*each_key)(void *keys_arg, dispatcher_key_fn *each, void *arg);
+    void *keys_arg;
 };
 
 /**

@@ -109,6 +109,25 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
     arena_free(&arena);
 }
 
+// A reply that is given up on counts as delivered, however it came to that: the replies behind it pass, no later list
+// read repeats it, and only its dead letter can say it again.
+static bool pass_entry(struct dispatcher *self, struct out *out, struct ledger_batch *batch)
+{
+    const struct item *item = out->item;
+    struct arena *arena = arena_new();
+    struct found found;
+    bool named = item->found.size &&
+                 record_decode(RECORD_found, item->found.data, item->found.size, &found, arena) == RECORD_OK &&
+                 found.entries.count;
+    if (named) {
+        struct written entry = {found.entries.items[0].id, found.entries.items[0].time_ms};
+        struct report passed = {.user = "", .delivered = {&entry, 1}};
+        record_merge(self, out->side->conversation, &passed, batch);
+    }
+    arena_free(&arena);
+    return named;
+}
+
 // Puts an item (each message of a note by itself) among the dead letters. The agent is told where a reply is concerned.
 static void give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
                     bool entry_named)
@@ -121,6 +140,8 @@ static void give_up(struct dispatcher *self, struct out *out, struct ledger_batc
     bury(self, batch, out->side, item, item->seq, grave, cause);
     for (size_t i = 0; i < item->member_count; i++)
         bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
+    if (item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && !entry_named)
+        entry_named = pass_entry(self, out, batch);
     tell_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
     if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
         steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {
@@ -375,6 +396,8 @@ static void apply(struct dispatcher *self, struct out *out, const struct report 
                                                   : "",
                      report->took_ms);
     if (gives_up(self, out, report)) {
+        if (steps_info(out->step)->kind == STEP_WRITE)
+            item->claimed = false; // it did not happen, and its dead letter must not be in doubt
         const char *cause = *report->cause ? report->cause : "The upstream refused it without saying why.";
         if (item->kind == EVENT_CONTEXT) {
             log_info("context_given_up", "conversation=%s cause=%s", conversation->id, cause);

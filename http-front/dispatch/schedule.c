@@ -50,7 +50,7 @@ static uint64_t score_of(const struct item *item, const struct step_info *info)
 void schedule_consider(struct dispatcher *self, struct side *side)
 {
     unqueue(self, side);
-    if (side->state != LANE_IDLE) {
+    if (side->state != LANE_IDLE || self->paused[side->which]) {
         untime(self, side);
         return;
     }
@@ -183,6 +183,8 @@ static void begin(struct dispatcher *self, struct side *side)
 {
     unqueue(self, side);
     untime(self, side);
+    if (self->paused[side->which])
+        return; // since it was queued
     struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
     if (choice.verdict != LANE_READY) {
         schedule_consider(self, side);

@@ -5,6 +5,7 @@
 #include <czmq.h>
 
 #include "http-front/admin/metrics.h"
+#include "http-front/dispatch/control.h"
 #include "http-front/dispatch/dispatcher.h"
 #include "http-front/dispatch/gates.h"
 #include "http-front/dispatch/heap.h"
@@ -39,6 +40,10 @@ struct dispatcher {
     zlistx_t *deferred;                           // reports (struct record_buffer) whose item is being written
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
+    struct control *console;                      // deskbellctl's socket
+    bool paused[SIDES];                           // an operator holds this direction
+    uint64_t paused_mono_ms[SIDES];               // since when
+    uint64_t started_mono_ms;
     bool open;                                    // every worker on the roster has answered: jobs may go out
 
     uint64_t waiting[SIDES];   // items in memory, polls apart
@@ -101,7 +106,7 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died);
 bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
                   struct ledger_batch *batch);
 /** Submits a batch; `token` comes back in its mail (a struct token). NULL fields of a hint: none. */
-enum token_kind { TOKEN_CLAIM, TOKEN_OUTCOME, TOKEN_LATE, TOKEN_FINISH };
+enum token_kind { TOKEN_CLAIM, TOKEN_OUTCOME, TOKEN_LATE, TOKEN_FINISH, TOKEN_CONTROL };
 struct token {
     enum token_kind kind;
     struct out *out;     // CLAIM, OUTCOME

@@ -44,6 +44,7 @@ enum ledger_result ledger_seen(struct ledger *self, const char *key, struct seen
 enum ledger_result ledger_lane(struct ledger *self, const char *conversation, struct lane *out, struct arena *arena);
 enum ledger_result ledger_pending(struct ledger *self, uint64_t seq, struct pending *out, struct arena *arena);
 enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct ticket *out, struct arena *arena);
+enum ledger_result ledger_dead(struct ledger *self, uint64_t seq, struct dead *out, struct arena *arena);
 
 /**
  * Calls `each` for every pending record, in sequence order; stops when it returns false. `pending` lives until it

@@ -101,8 +101,8 @@ bool ledger_batch_next(const struct ledger_batch *self, size_t *at, struct ledge
     return true;
 }
 
-static void add(struct ledger_batch *self, enum ledger_table table, const void *key, size_t key_size, const void *value,
-                size_t value_size)
+void ledger_batch_add(struct ledger_batch *self, enum ledger_table table, const void *key, size_t key_size,
+                      const void *value, size_t value_size)
 {
     struct header header = {(uint32_t)table, value == NULL, (uint32_t)key_size, (uint32_t)value_size};
     uint8_t *out = extend(self, sizeof header + key_size + value_size);
@@ -122,7 +122,7 @@ static void put(struct ledger_batch *self, enum ledger_table table, const void *
         log_error("ledger_record_out_of_bounds", "record=%s", record_name(kind));
         abort();
     }
-    add(self, table, key, key_size, value.data, value.size);
+    ledger_batch_add(self, table, key, key_size, value.data, value.size);
     record_buffer_free(&value);
 }
 
@@ -138,7 +138,7 @@ static void delete_numbered(struct ledger_batch *self, enum ledger_table table, 
 {
     uint8_t key[LEDGER_NUMBER_BYTES];
     ledger_put_number(key, number);
-    add(self, table, key, sizeof key, NULL, 0);
+    ledger_batch_add(self, table, key, sizeof key, NULL, 0);
 }
 
 void ledger_put_seen(struct ledger_batch *self, const char *key, enum seen_outcome outcome, uint64_t time_ms)

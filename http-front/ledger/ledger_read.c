@@ -67,6 +67,11 @@ enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct
     return get_numbered(self, TABLE_TICKETS, ticket_id, RECORD_ticket, out, arena);
 }
 
+enum ledger_result ledger_dead(struct ledger *self, uint64_t seq, struct dead *out, struct arena *arena)
+{
+    return get_numbered(self, TABLE_DEAD, seq, RECORD_dead, out, arena);
+}
+
 // ---- scans ----------------------------------------------------------------------------------------------------------
 
 // Hands one decoded record to the caller's function; `number` is the key's last eight bytes.

@@ -39,6 +39,10 @@ struct ledger_op {
     size_t value_size;
 };
 
+/** Adds an operation; the bytes are copied. value NULL: a deletion. */
+void ledger_batch_add(struct ledger_batch *self, enum ledger_table table, const void *key, size_t key_size,
+                      const void *value, size_t value_size);
+
 /** Reads the operation at *at (0 first) into `op` and moves *at on; false at the end. */
 bool ledger_batch_next(const struct ledger_batch *self, size_t *at, struct ledger_op *op);
 #endif
