@@ -112,14 +112,21 @@ static int on_front_connected(zloop_t *reactor, zmq_pollitem_t *item, void *cont
 
 // ---- one job --------------------------------------------------------------------------------------------------------
 
+static bool is_poll(uint64_t step)
+{
+    return steps_info(step) && steps_info(step)->rank == RANK_POLL;
+}
+
+// A poll that found nothing is no event: it is told at debug.
 static void log_job(const struct held_job *job)
 {
     const struct report *report = &job->report;
     const struct job *work = job->context.job;
-    log_info("step", "step=%s job=%llu conversation=%s status=%llu took_ms=%llu outcome=%s next=%s",
-             steps_name(work->step), (unsigned long long)work->job_id, reports_conversation(work),
-             (unsigned long long)report->http_status, (unsigned long long)report->took_ms,
-             reports_outcome_name(report->outcome), steps_name(report->next_step));
+    log_write(is_poll(work->step) ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "step",
+              "step=%s job=%llu conversation=%s status=%llu took_ms=%llu outcome=%s next=%s", steps_name(work->step),
+              (unsigned long long)work->job_id, reports_conversation(work), (unsigned long long)report->http_status,
+              (unsigned long long)report->took_ms, reports_outcome_name(report->outcome),
+              steps_name(report->next_step));
     if (report->outcome != OUTCOME_DONE && report->outcome != OUTCOME_NOT_FOUND)
         log_warn("step_failed", "step=%s job=%llu cause=%s", steps_name(work->step), (unsigned long long)work->job_id,
                  report->cause);
@@ -148,7 +155,7 @@ static void show_clocks(const struct loop *self, struct job_context *context)
     memcpy(context->clock_known, self->clock_known, sizeof context->clock_known);
 }
 
-static void learn(struct loop *self, enum upstream upstream, const struct response *response)
+static void learn(struct loop *self, enum upstream upstream, bool poll, const struct response *response)
 {
     if (response->date_ms) {
         self->clock_ahead_ms[upstream] = (int64_t)response->date_ms - clock_wall_ms();
@@ -156,7 +163,9 @@ static void learn(struct loop *self, enum upstream upstream, const struct respon
     }
     int64_t now_ms = clock_mono_ms();
     int64_t *alarm_ms = &self->key_alarm_ms[upstream];
-    if (response->answer == ANSWER_AUTH && (*alarm_ms == 0 || now_ms - *alarm_ms >= KEY_ALARM_MS)) {
+    // A poll that an account does not allow says nothing about the key.
+    if (response->answer == ANSWER_AUTH && !(poll && response->status == 403) &&
+        (*alarm_ms == 0 || now_ms - *alarm_ms >= KEY_ALARM_MS)) {
         *alarm_ms = now_ms;
         log_error("key_refused", "upstream=%s problem=%s", steps_upstream_name(upstream), response->problem);
     }
@@ -186,7 +195,7 @@ static void on_answer(void *context, const struct client_result *result)
 {
     struct held_job *job = context;
     struct loop *self = job->owner;
-    learn(self, job->upstream, &result->response);
+    learn(self, job->upstream, is_poll(job->context.job->step), &result->response);
     seam_kill(SEAM_AFTER_CALL, steps_name(job->context.job->step));
     finish_job(self, job, result);
     start_waiting(self);

@@ -25,8 +25,9 @@ enum {
     QUIET_FACTOR = 6,               // how much slower polls are while nobody waits
     USERS_FACTOR = 5,
     REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
-    MOST_CHANGES = 100,          // in one report, by its table
-    LAST = INT32_MAX,            // seconds: behind everything that was said
+    BEFORE_FIRST_MS = 10 * 60 * 1000,
+    MOST_CHANGES = 100, // in one report, by its table
+    LAST = INT32_MAX,   // seconds: behind everything that was said
 };
 
 static void add_poll(struct dispatcher *self, struct conversation *conversation, enum event_kind kind,
@@ -69,7 +70,19 @@ static uint64_t interval_ms(const struct dispatcher *self, const struct item *it
     }
 }
 
-void polls_watch(struct dispatcher *self, struct conversation *conversation)
+// A conversation that begins now is read from shortly before its first message, not from its very beginning.
+static void begin_mark(struct conversation *conversation, uint64_t said_ms)
+{
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(conversation, arena);
+    if (!lane.chat_mark_ms && said_ms > BEFORE_FIRST_MS) {
+        lane.chat_mark_ms = said_ms - BEFORE_FIRST_MS;
+        lanes_set_record(conversation, &lane);
+    }
+    arena_free(&arena);
+}
+
+void polls_watch(struct dispatcher *self, struct conversation *conversation, uint64_t said_ms)
 {
     uint64_t now = (uint64_t)clock_mono_ms();
     struct item *item = poll_of(conversation);
@@ -77,6 +90,7 @@ void polls_watch(struct dispatcher *self, struct conversation *conversation)
         item->alive_mono_ms = now;
         return;
     }
+    begin_mark(conversation, said_ms);
     add_poll(self, conversation, EVENT_POLL_CHAT, now,
              now + (uint64_t)self->options.config->freshchat.poll_seconds * SECOND_MS);
 }
@@ -174,6 +188,7 @@ static bool normalise(struct dispatcher *self, const struct conversation *conver
         return false;
     struct normalise_options options = {.channels = (const char *const *)config->freshchat.channels.items,
                                         .channel_count = config->freshchat.channels.count,
+                                        .mask_card_numbers = config->mask_card_numbers,
                                         .now_ms = clock_wall_ms()};
     struct normalised normalised = normalise_freshchat(text, strlen(text), &options, arena);
     free(text);

@@ -131,8 +131,8 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
 // ---- polls.c
 /** Makes the polls: of the desk, of the chat's customers, and of every conversation that was lately alive. */
 bool polls_begin(struct dispatcher *self);
-/** Something was said in the conversation: it is polled from here on. */
-void polls_watch(struct dispatcher *self, struct conversation *conversation);
+/** Something was said in the conversation at `said_ms` (chat clock): it is polled from here on. */
+void polls_watch(struct dispatcher *self, struct conversation *conversation, uint64_t said_ms);
 /** A poll's report. */
 void polls_report(struct dispatcher *self, struct out *out, const struct report *report);
 /** What became of an offer of `out`. */
