@@ -93,6 +93,8 @@ void scenario_options_init(struct scenario_options *options)
         .silent_child_seconds = 3,
         .stop_seconds = 10,
         .max_body_bytes = 65536,
+        .freshchat_poll_seconds = 60,
+        .freshdesk_poll_seconds = 10,
         .replay_window_seconds = 86400,
         .priorities = "priority high-value { min_cart_value = 200.0  level = \"urgent\"  tags = {\"high-value\"} }\n"
                       "priority struggling { min_cart_value = 50.0  min_friction = 60  level = \"high\" }\n",
@@ -135,15 +137,16 @@ static void write_config(struct scenario *s)
         "1048576\n}\n"
         "workers { count = %d  in_flight = %d }\n"
         "freshchat {\n  api_url = \"%s\"\n  token_file = \"%s/freshchat.token\"\n"
-        "  webhook_key_files = {\"%s/freshchat.pem\"%s}\n  agent_id = \"%s\"\n  replay_window_seconds = %lld\n}\n"
+        "  webhook_key_files = {\"%s/freshchat.pem\"%s}\n  agent_id = \"%s\"\n  replay_window_seconds = %lld\n%s\n}\n"
         "freshdesk {\n  api_url = \"%s\"\n  key_file = \"%s/freshdesk.key\"\n"
-        "  webhook_token_files = {\"%s/hint.token\"}\n}\n%s"
+        "  webhook_token_files = {\"%s/hint.token\"}\n%s\n}\n%s"
         "timing {\n  gather_quiet_ms = %d\n  gather_max_ms = %d\n  context_wait_ms = %d\n  connect_timeout_ms = %d\n"
         "  request_timeout_ms = %d\n  settle_ms = %d\n  retry_first_ms = %d\n  retry_max_ms = %d\n"
         "  silent_child_seconds = %d\n  stop_seconds = %d\n}\n",
         s->folder, s->folder, s->address, s->port, s->address, s->admin_port, o->max_body_bytes, o->workers,
         o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
-        (long long)o->replay_window_seconds, sandbox_freshdesk_url(s->sandbox), s->folder, s->folder,
+        (long long)o->replay_window_seconds, o->freshchat_more ? o->freshchat_more : "",
+        sandbox_freshdesk_url(s->sandbox), s->folder, s->folder, o->freshdesk_more ? o->freshdesk_more : "",
         o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms, o->context_wait_ms,
         o->connect_timeout_ms, o->request_timeout_ms, o->settle_ms, o->retry_first_ms, o->retry_max_ms,
         o->silent_child_seconds, o->stop_seconds);
