@@ -93,8 +93,6 @@ void scenario_options_init(struct scenario_options *options)
         .silent_child_seconds = 3,
         .stop_seconds = 10,
         .max_body_bytes = 65536,
-        .freshchat_poll_seconds = 60,
-        .freshdesk_poll_seconds = 10,
         .replay_window_seconds = 86400,
         .priorities = "priority high-value { min_cart_value = 200.0  level = \"urgent\"  tags = {\"high-value\"} }\n"
                       "priority struggling { min_cart_value = 50.0  min_friction = 60  level = \"high\" }\n",

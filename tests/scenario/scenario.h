@@ -28,7 +28,6 @@ struct scenario_options {
     int retry_first_ms, retry_max_ms;
     int silent_child_seconds, stop_seconds;
     int max_body_bytes;
-    int freshchat_poll_seconds, freshdesk_poll_seconds;
     int64_t replay_window_seconds;
     const char *webhook_key_file; // a further public key; NULL: only the sandbox's
     const char *freshchat_more;   // further lines for the section freshchat, "poll_seconds = 1"; NULL: none
