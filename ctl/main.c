@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// deskbellctl: what operators ask deskbelld and tell it to do, over its control socket. A short-lived program; it opens
+// no file but the configuration and knows no key.
+#include <czmq.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/show.h"
+#include "proto/log.h"
+
+struct command {
+    const char *name, *second; // second word, or NULL
+    size_t least, most;        // words behind it
+    unsigned takes;            // options beside the common ones
+    show_fn *run;
+    const char *about, *help;
+};
+
+static const struct command commands[] = {
+    {"status", NULL, 0, 0, TAKES_WATCH, show_status, "[--watch]", "processes, lanes, gates, latency, dead letters"},
+    {"trace", NULL, 1, 1, 0, show_trace, "CONVERSATION|TICKET", "a conversation's life over both systems"},
+    {"dead", "list", 0, 0, 0, show_dead_list, "", "what was given up on, by cause"},
+    {"dead", "show", 1, 1, 0, show_dead_show, "LETTER", "one dead letter, without any text"},
+    {"dead", "retry", 0, 1, TAKES_CAUSE | TAKES_ALL | TAKES_DRY_RUN, show_dead_retry,
+     "LETTER|--cause TEXT|--all [--dry-run]", "send again; TEXT: any part of the cause"},
+    {"dead", "drop", 0, 1, TAKES_CAUSE | TAKES_ALL | TAKES_DRY_RUN, show_dead_drop,
+     "LETTER|--cause TEXT|--all [--dry-run]", "forget"},
+    {"pause", NULL, 1, 1, 0, show_pause, "chat-to-desk|desk-to-chat", "accept and hold, over restarts too"},
+    {"resume", NULL, 1, 1, 0, show_resume, "chat-to-desk|desk-to-chat", "deliver what was held"},
+    {"backup", NULL, 1, 1, 0, show_backup, "DIR", "a whole copy of the ledger, while it runs, in the new folder DIR"},
+    {"keys", NULL, 0, 0, 0, show_keys, "", "which webhook key and token was last used when"},
+};
+
+static void usage(FILE *out)
+{
+    fputs("usage: deskbellctl [-c FILE | --runtime-dir DIR] [--json] COMMAND ...\n\n", out);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *c = &commands[i];
+        fprintf(out, "  %s%s%s %s\n        %s\n", c->name, c->second ? " " : "", c->second ? c->second : "", c->about,
+                c->help);
+    }
+    fputs("\n"
+          "  -c, --config FILE   the configuration that names the runtime folder\n"
+          "                      (default: /etc/deskbell/deskbell.conf)\n"
+          "  --runtime-dir DIR   the runtime folder itself; no configuration is read\n"
+          "  --json              the answer as JSON, on one line\n"
+          "  -h, --help          this\n"
+          "  -V, --version       the version\n"
+          "\n"
+          "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 bad configuration,\n"
+          "4 deskbelld did not answer within five seconds.\n",
+          out);
+}
+
+static const struct command *find(const struct options *options, size_t *used)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        const struct command *c = &commands[i];
+        *used = c->second ? 2 : 1;
+        if (options->count >= *used && strcmp(options->words[0], c->name) == 0 &&
+            (!c->second || strcmp(options->words[1], c->second) == 0))
+            return c;
+    }
+    return NULL;
+}
+
+static enum exit_code run(const struct options *options)
+{
+    size_t used = 0;
+    const struct command *command = find(options, &used);
+    if (!command) {
+        if (options->count)
+            fprintf(stderr, "deskbellctl: no such command: %s\n", options->words[0]);
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    size_t words = options->count - used;
+    if (words < command->least || words > command->most || (options->given & ~command->takes)) {
+        fprintf(stderr, "usage: deskbellctl %s%s%s %s\n", command->name, command->second ? " " : "",
+                command->second ? command->second : "", command->about);
+        return EXIT_USAGE;
+    }
+    char *runtime_dir = options_runtime_dir(options);
+    if (!runtime_dir)
+        return EXIT_CONFIG;
+    struct session session = {options, runtime_dir, options->words + used, words};
+    enum exit_code code = command->run(&session);
+    free(runtime_dir);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    log_init("deskbellctl", LOG_LEVEL_ERROR);
+    if (!options_read(&options, argc, argv)) {
+        fputs("Try deskbellctl --help.\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (options.help) {
+        usage(stdout);
+        return EXIT_DONE;
+    }
+    if (options.version) {
+        puts("deskbellctl " DESKBELL_VERSION);
+        return EXIT_DONE;
+    }
+    signal(SIGPIPE, SIG_IGN); // a reader that leaves ends --watch, not a write half done
+    zsys_init();
+    zsys_handler_set(NULL); // ^C ends a client at once
+    enum exit_code code = run(&options);
+    if (fflush(stdout) != 0 && code == EXIT_DONE)
+        code = EXIT_REFUSED;
+    zsys_shutdown();
+    return (int)code;
+}
