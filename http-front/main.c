@@ -139,6 +139,7 @@ static bool stage(struct front *front)
         .channels = (const char *const *)config->freshchat.channels.items,
         .channel_count = config->freshchat.channels.count,
         .replay_window_ms = config->freshchat.replay_window_seconds * 1000,
+        .mask_card_numbers = config->mask_card_numbers,
         .accept = accept_event,
         .accept_arg = front,
     };

@@ -130,6 +130,7 @@ struct config {
     struct config_priority *priorities;
     size_t priority_count;
     enum config_level default_priority;
+    bool mask_card_numbers;
     struct config_timing timing;
     char *filename; // what errors name
     int *lines;     // line of each key of the table, 0 where it was not given; for config_error_at

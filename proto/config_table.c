@@ -63,6 +63,8 @@ const struct config_key config_keys[] = {
         "How long a webhook delivered again is recognised; must exceed freshchat.replay_window_seconds."),
     WORD("", "default_priority", level_words, CONFIG_LEVEL_LOW, "medium", AT(default_priority),
         "The priority of tickets that no priority rule matches."),
+    BOOL("", "mask_card_numbers", "true", AT(mask_card_numbers),
+        "Payment card numbers in chat messages keep their first 6 and last 4 digits; the rest is never stored."),
 
     STRING("front", "listen", CONFIG_CHECK_LISTEN, "127.0.0.1:8080", AT(front.listen),
         "IPv4 address and port for webhooks and widget; plain HTTP, so put a TLS proxy before it."),

@@ -30,6 +30,7 @@ struct http_options {
     const char *const *channels;           // borrowed; Freshchat channel ids to serve, count 0: all
     size_t channel_count;
     int64_t replay_window_ms; // 0: age is not checked
+    bool mask_card_numbers;   // before anything is stored
     int request_timeout_ms;   // a whole request must arrive within it; 0: 10 s
     int keep_alive_ms;        // how long an idle connection is kept; 0: 900 ms (below the drain's second)
 

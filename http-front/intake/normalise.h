@@ -4,6 +4,7 @@
 // (freshworks-api 1.4-1.6).
 #ifndef HTTP_FRONT_INTAKE_NORMALISE_H
 #define HTTP_FRONT_INTAKE_NORMALISE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,5 +29,6 @@ struct normalise_options {
     size_t channel_count;
     int64_t replay_window_ms; // greatest distance of action_time from now_ms, either way; 0: not checked
     int64_t now_ms;           // wall clock
+    bool mask_card_numbers;   // in texts, labels and addresses of parts; see mask.h
 };
 #endif

@@ -161,6 +161,8 @@ static struct normalised normalise_message(const json_t *root, const struct norm
     struct parts parts;
     if (!read_parts(message, arena, &parts))
         return bad(ANSWER_BAD_EVENT);
+    if (options->mask_card_numbers)
+        parts_mask_cards(&parts, arena);
     // A customer may well mean a full stop; greetings that consist of one are filling (freshworks-api 1.6).
     if (parts_blank(&parts) || (sender != SENDER_USER && parts_full_stop(&parts)))
         return ignored(ANSWER_IGNORED_EMPTY);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "http-front/intake/mask.h"
 #include "http-front/intake/payload.h"
 
 // The bounds of struct part's fields in records_table.h.
@@ -190,6 +191,26 @@ void parts_finish(struct parts *self, struct arena *arena)
     const char *words = arena_printf(arena, "[%zu more parts of this message are not shown]", self->left_out + 1);
     self->items[PARTS_MAX - 1] = simple(PART_TEXT, words, "", "");
     self->left_out = 0;
+}
+
+static const char *masked(const char *text, enum mask_kind kind, struct arena *arena)
+{
+    size_t size = strlen(text);
+    if (!mask_cards(text, size, kind, NULL)) // nearly always
+        return text;
+    char *copy = arena_copy(arena, text, size);
+    mask_cards(copy, size, kind, copy);
+    return copy;
+}
+
+void parts_mask_cards(struct parts *self, struct arena *arena)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        struct part *part = &self->items[i];
+        part->text = masked(part->text, MASK_TEXT, arena);
+        part->label = masked(part->label, MASK_TEXT, arena);
+        part->url = masked(part->url, MASK_URL, arena);
+    }
 }
 
 static bool all_text_is(const struct parts *self, const char *only, bool *some)

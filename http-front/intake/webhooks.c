@@ -81,6 +81,7 @@ static enum answer take(const struct http_options *options, enum metrics_source 
     struct normalise_options rules = {.channels = options->channels,
                                       .channel_count = options->channel_count,
                                       .replay_window_ms = options->replay_window_ms,
+                                      .mask_card_numbers = options->mask_card_numbers,
                                       .now_ms = now_ms};
     struct arena *arena = arena_new();
     struct normalised normalised = source == METRICS_FRESHCHAT ? normalise_freshchat(body, size, &rules, arena)

@@ -69,6 +69,7 @@ static void the_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(c->retention_days, 400);
     assert_int_equal(c->dedup_days, 30);
     assert_int_equal(c->default_priority, CONFIG_LEVEL_MEDIUM);
+    assert_true(c->mask_card_numbers);
     assert_string_equal(c->front.listen, "127.0.0.1:8080");
     assert_int_equal(c->front.threads, 64);
     assert_int_equal(c->front.max_body_bytes, 1048576);
@@ -122,7 +123,7 @@ static void every_kind_of_key_is_read(void **state)
         parsed("# a comment with a \" quote and ${NO_VARIABLE}\n" BASE "state_dir = \"/srv/desk bell/\"\n"
                "runtime_dir = /run/db/   // unquoted\n"
                "log_level = debug\n"
-               "retention_days = 7\ndefault_priority = \"low\"\n"
+               "retention_days = 7\ndefault_priority = \"low\"\nmask_card_numbers = false\n"
                "front { listen = \"0.0.0.0:0\" threads = 8 }\n"
                "/* a comment\n over lines */\n"
                "ticket { type = 'Question' group_id = 5000000000 fields = {\"cf_shop=de\", \"cf_x=a=b\"} }\n"
@@ -136,6 +137,7 @@ static void every_kind_of_key_is_read(void **state)
     assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
     assert_int_equal(c->retention_days, 7);
     assert_int_equal(c->default_priority, CONFIG_LEVEL_LOW);
+    assert_false(c->mask_card_numbers);
     assert_string_equal(c->front.listen, "0.0.0.0:0");
     assert_int_equal(c->front.threads, 8);
     assert_string_equal(c->ticket.type, "Question");

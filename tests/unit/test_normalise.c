@@ -547,6 +547,27 @@ static void hints_name_a_ticket(void **state)
         expect_desk(bad[i], 0);
 }
 
+static void card_numbers_are_masked(void **state)
+{
+    (void)state;
+    const char *body = MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\"my card 4111 1111 1111 1111\"}},"
+                                       "{\"url_button\":{\"label\":\"5555555555554444\",\"url\":"
+                                       "\"https://shop.example/?c=378282246310005\"}}],"
+                                       "\"reply_parts\":[{\"collection\":{\"sub_parts\":[{\"quick_reply_button\":"
+                                       "{\"custom_reply_text\":\"4111-1111-1111-1111\"}}]}}]");
+    options.mask_card_numbers = true;
+    struct normalised got = chat(body);
+    assert_int_equal(got.result, NORMALISE_EVENT);
+    assert_int_equal(got.event.parts.count, 3);
+    assert_string_equal(got.event.parts.items[0].text, "my card 4111 11** **** 1111");
+    assert_string_equal(got.event.parts.items[1].label, "555555******4444");
+    assert_string_equal(got.event.parts.items[1].url, "https://shop.example/?c=378282*****0005");
+    assert_string_equal(got.event.parts.items[2].text, "4111-11**-****-1111");
+    options.mask_card_numbers = false;
+    got = chat(body);
+    assert_string_equal(got.event.parts.items[0].text, "my card 4111 1111 1111 1111");
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, fresh, done)
@@ -566,6 +587,7 @@ int main(void)
         TEST(huge_text_is_cut_at_a_whole_character),
         TEST(half_characters_do_not_cost_the_message),
         TEST(hints_name_a_ticket),
+        TEST(card_numbers_are_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
