@@ -23,4 +23,8 @@ struct ledger {
 /** Gives `options` of `table` the compaction filter that drops what is past its time; does nothing for the other
  * tables. */
 void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, const struct ledger_options *times);
+
+/** Reads a table from end to end, past the cache. NULL when all of it can be read, else the engine's words for what
+ * cannot, for rocksdb_free. */
+char *ledger_damage(struct ledger *self, enum ledger_table table) __attribute__((warn_unused_result));
 #endif

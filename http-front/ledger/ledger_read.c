@@ -139,6 +139,21 @@ static enum ledger_result scan(struct ledger *self, enum ledger_table table, con
     return result;
 }
 
+char *ledger_damage(struct ledger *self, enum ledger_table table)
+{
+    char *problem = NULL;
+    rocksdb_readoptions_t *reading = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_verify_checksums(reading, 1);
+    rocksdb_readoptions_set_fill_cache(reading, 0);
+    rocksdb_iterator_t *at = rocksdb_create_iterator_cf(self->db, reading, self->tables[table]);
+    for (rocksdb_iter_seek_to_first(at); rocksdb_iter_valid(at);)
+        rocksdb_iter_next(at);
+    rocksdb_iter_get_error(at, &problem);
+    rocksdb_iter_destroy(at);
+    rocksdb_readoptions_destroy(reading);
+    return problem;
+}
+
 static bool visit_pending(const void *arg, uint64_t number, const void *record)
 {
     const struct caller *caller = arg;

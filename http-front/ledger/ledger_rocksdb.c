@@ -12,6 +12,7 @@
 
 #include "http-front/ledger/ledger_backup.h"
 #include "http-front/ledger/ledger_engine.h"
+#include "http-front/ledger/ledger_wal.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
@@ -116,7 +117,8 @@ static bool make_dir(const char *dir, char *error, size_t error_size)
 }
 
 // RocksDB begins a new database where its CURRENT file is missing, even with everything else still there. That would
-// forget all silently, so it is taken as the damage it is.
+// forget all silently, so it is taken as the damage it is. A manifest alone is no such thing: the very first opening
+// was interrupted, which writes CURRENT before any log or table.
 static bool check_whole(const char *dir, char *error, size_t error_size)
 {
     bool current = false;
@@ -128,12 +130,23 @@ static bool check_whole(const char *dir, char *error, size_t error_size)
     }
     for (const struct dirent *entry = readdir(folder); entry; entry = readdir(folder)) {
         current = current || strcmp(entry->d_name, "CURRENT") == 0;
-        more = more || strncmp(entry->d_name, "MANIFEST-", 9) == 0 || strstr(entry->d_name, ".sst");
+        more = more || strstr(entry->d_name, ".log") || strstr(entry->d_name, ".sst");
     }
     closedir(folder);
     if (!more || current)
         return true;
     explain(dir, "Corruption: CURRENT is missing", error, error_size);
+    return false;
+}
+
+static bool check_log(const char *dir, char *error, size_t error_size)
+{
+    char why[256];
+    char message[300];
+    if (ledger_wal_whole(dir, why, sizeof why))
+        return true;
+    snprintf(message, sizeof message, "Corruption: %s", why);
+    explain(dir, message, error, error_size);
     return false;
 }
 
@@ -193,6 +206,23 @@ static void put_meta(struct ledger *self, rocksdb_writebatch_t *batch, const cha
     rocksdb_writebatch_put_cf(batch, self->tables[TABLE_META], name, strlen(name), (const char *)bytes, sizeof bytes);
 }
 
+// Reads everything that waits, before any of it is handed out: a damaged block would hide work that was answered. Lanes
+// and seen keys are not read here, there may be years of them; a damaged block there is an error when it is asked for,
+// never an absence, and the daily expiry looks for it.
+static bool check_work(struct ledger *self, char *error, size_t error_size)
+{
+    static const enum ledger_table tables[] = {TABLE_META, TABLE_PENDING, TABLE_HINTS, TABLE_DEAD};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char *problem = ledger_damage(self, tables[i]);
+        if (problem) {
+            explain(self->dir, problem, error, error_size);
+            rocksdb_free(problem);
+            return false;
+        }
+    }
+    return true;
+}
+
 // Checks the format and makes this opening's epoch durable: from here on no number handed out was ever handed out
 // before.
 static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
@@ -237,7 +267,7 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
 
 struct ledger *ledger_open(const char *dir, const struct ledger_options *options, char *error, size_t error_size)
 {
-    if (!make_dir(dir, error, error_size) || !check_whole(dir, error, error_size))
+    if (!make_dir(dir, error, error_size) || !check_whole(dir, error, error_size) || !check_log(dir, error, error_size))
         return NULL;
     struct ledger *self = calloc(1, sizeof *self);
     if (!self)
@@ -251,7 +281,8 @@ struct ledger *ledger_open(const char *dir, const struct ledger_options *options
     self->synced = rocksdb_writeoptions_create();
     rocksdb_writeoptions_set_sync(self->synced, 1);
     self->reading = rocksdb_readoptions_create();
-    if (!open_tables(self, error, error_size) || !begin_epoch(self, error, error_size))
+    if (!open_tables(self, error, error_size) || !check_work(self, error, error_size) ||
+        !begin_epoch(self, error, error_size))
         ledger_close(&self);
     return self;
 }
