@@ -27,20 +27,25 @@ struct backlog {
     bool whole;
 };
 
+// Whether an item is work that somebody waits for: no poll, and no read of a customer that comes again in a while.
+static bool is_awaited(const struct item *item)
+{
+    return !steps_is_poll(item->kind) && (item->kind != EVENT_CONTEXT || item->attempts);
+}
+
 static void look_at(struct backlog *backlog, const struct side *side, uint64_t now)
 {
-    const struct item *first = side->active ? side->active : side->head;
-    if (!first)
-        return;
     uint64_t *oldest = &backlog->oldest_ms[side->which];
-    // A read of a customer that is to be made again in a while is not late.
     const struct item *item = side->head;
-    while (item && item->kind == EVENT_CONTEXT && !item->attempts)
+    while (item && !is_awaited(item))
         item = item->next;
-    if (item && (!*oldest || item->accepted_ms < *oldest))
+    if (!item)
+        return;
+    if (!*oldest || item->accepted_ms < *oldest)
         *oldest = item->accepted_ms;
+    const struct item *first = side->active ? side->active : item;
     backlog->doubt[side->which] += first->doubt;
-    backlog->held[side->which] += first->not_before_mono_ms > now && first->attempts;
+    backlog->held[side->which] += first->attempts && first->not_before_mono_ms > now;
 }
 
 static struct backlog backlog_of(const struct dispatcher *self)

@@ -39,7 +39,8 @@ static json_t *waiting(const struct dispatcher *self, const char *conversation)
     for (int i = 0; known && i < SIDES; i++)
         for (const struct item *item = known->sides[i].head; item && json_array_size(list) < MOST_WAITING;
              item = item->next)
-            json_array_append_new(list, waiting_item(&known->sides[i], item));
+            if (!steps_is_poll(item->kind)) // which are no work, but a watch for it
+                json_array_append_new(list, waiting_item(&known->sides[i], item));
     return list;
 }
 

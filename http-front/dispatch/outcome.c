@@ -472,11 +472,24 @@ static struct item *claimed_item(struct conversation *conversation, uint64_t job
     return NULL;
 }
 
+// What a late report of these says must not reach the lane's record. A look that found its write: without the event that
+// it settles, its id would be taken for another's by the next look, and the write repeated. A poll: its mark would pass
+// what it found. Both only read, and are made again.
+static bool is_made_again(uint64_t step)
+{
+    const struct step_info *info = steps_info(step);
+    return !info || steps_looked_for(step) != STEP_NONE || info->rank == RANK_POLL;
+}
+
 // A report of a job that is not out. If its item still stands there in doubt, the report settles it; a look that is on
 // its way for it is called off. Otherwise only what it wrote is kept.
 static void apply_late(struct dispatcher *self, const struct report *report)
 {
     metrics_count(METRIC_REPORTS_UNKNOWN);
+    if (is_made_again(report->step)) {
+        ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
+        return;
+    }
     struct token token = {.kind = TOKEN_LATE,
                           .slot = (uint32_t)report->slot,
                           .generation = report->worker_generation,
@@ -549,6 +562,8 @@ static void measure(const struct out *out)
         metrics_observe(HISTOGRAM_TO_DESK, took);
     if (item->kind == EVENT_CUSTOMER_MESSAGE && item->step == STEP_CREATE_TICKET)
         metrics_observe(HISTOGRAM_OPEN_TICKET, took);
+    if (item->kind == EVENT_HINT && out->step == STEP_POST_MESSAGE)
+        metrics_observe(HISTOGRAM_TO_CHAT, took); // the last of the replies
 }
 
 void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, uint64_t hint_now)
