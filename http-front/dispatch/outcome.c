@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "http-front/admin/health.h"
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -472,9 +473,9 @@ static struct item *claimed_item(struct conversation *conversation, uint64_t job
     return NULL;
 }
 
-// What a late report of these says must not reach the lane's record. A look that found its write: without the event that
-// it settles, its id would be taken for another's by the next look, and the write repeated. A poll: its mark would pass
-// what it found. Both only read, and are made again.
+// What a late report of these says must not reach the lane's record. A look that found its write: without the event
+// that it settles, its id would be taken for another's by the next look, and the write repeated. A poll: its mark would
+// pass what it found. Both only read, and are made again.
 static bool is_made_again(uint64_t step)
 {
     const struct step_info *info = steps_info(step);
@@ -531,6 +532,9 @@ static void apply_late(struct dispatcher *self, const struct report *report)
 void outcome_report(struct dispatcher *self, const struct report *report)
 {
     struct out *out = jobs_find(self->jobs, report->job_id);
+    if (report->date_ms)
+        health_set_clock(steps_upstream_name((enum upstream)report->upstream),
+                         (int64_t)report->date_ms - clock_wall_ms());
     metrics_count_report(report->step, report->outcome);
     if (!out) {
         apply_late(self, report);

@@ -1,3 +1,6 @@
 if(TARGET front_dispatch)
   deskbell_unit_test(lanes front_dispatch)
+  foreach(name late)
+    deskbell_unit_test(dispatch_${name} front_dispatch)
+  endforeach()
 endif()
