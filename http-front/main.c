@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // deskbell-front: the only process that listens, and the only owner of the ledger. Started by deskbelld with the
-// descriptors of proto/pipes.h. Knows webhook keys and tokens; knows no API key. main() reads in the order of a life:
-// shed what is not needed, stage, open the ledger, serve, drain, close.
+// descriptors of proto/pipes.h. Knows webhook keys and tokens; knows no API key, and cannot open one. main() reads in
+// the order of a life: read the keys, shed what is not needed, stage, open the ledger, serve, drain, close.
 #include <czmq.h>
 #include <errno.h>
 #include <poll.h>
@@ -11,13 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http-front/admin/health.h"
+#include "http-front/confine.h"
+#include "http-front/dispatch/control.h"
 #include "http-front/dispatch/dispatcher.h"
 #include "http-front/intake/http.h"
 #include "http-front/intake/signature.h"
@@ -28,6 +27,7 @@
 #include "proto/config.h"
 #include "proto/log.h"
 #include "proto/pipes.h"
+#include "proto/seam.h"
 #include "proto/secret.h"
 
 enum {
@@ -56,17 +56,6 @@ static bool fail(const char *event, const char *why)
 {
     log_error(event, "why=%s", why);
     return false;
-}
-
-// No dumps, no new privileges, files for us alone. Before any secret is read.
-static void confine(void)
-{
-    struct rlimit none = {0, 0};
-    umask(077);
-    signal(SIGPIPE, SIG_IGN);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        log_warn("confine", "problem=%s", strerror(errno));
 }
 
 static bool block_signals(struct front *front)
@@ -118,6 +107,12 @@ static bool load_keys(struct front *front)
             return fail("webhook_token", why);
     }
     return true;
+}
+
+static bool use_czmq(void)
+{
+    zsys_handler_set(NULL); // CZMQ's own SIGINT and SIGTERM handlers would fight the signalfd
+    return zsys_init() != NULL;
 }
 
 static enum accept_result accept_event(void *arg, const struct event *event)
@@ -184,6 +179,7 @@ static void ask_to_leave(void *arg)
 
 static void *dispatch(void *arg)
 {
+    seam_try("dispatcher");
     dispatcher_run(arg);
     return NULL;
 }
@@ -265,14 +261,18 @@ int main(int argc, char **argv)
         return PIPES_EXIT_USAGE;
     }
     struct front front = {.leave_fd = -1, .signal_fd = -1};
-    confine();
-    zsys_init();
-    zsys_handler_set(NULL); // CZMQ's own SIGINT and SIGTERM handlers would fight the signalfd
+    confine_early();
+    control_find_group();
     if (!block_signals(&front) || !load_config(&front))
         return PIPES_EXIT_FAILED;
-    bool ok = load_keys(&front) && stage(&front) && open_ledger(&front) && serve(&front);
-    if (ok)
+    // No thread and nothing of CZMQ before the files are confined: what runs already would not be.
+    bool ok = load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front) && open_ledger(&front) &&
+              serve(&front);
+    if (ok) {
+        confine_calls();
+        seam_try("main");
         wait_to_leave(&front);
+    }
     drain(&front);
     http_free(&front.http);
     mailbox_free(&front.mailbox);

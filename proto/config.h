@@ -116,6 +116,7 @@ struct config_timing {
 struct config {
     char *state_dir; // absolute, no slash at the end
     char *runtime_dir;
+    char *backup_dir; // empty: backups only below state_dir
     enum log_level log_level;
     enum config_mode mode;
     int64_t retention_days;

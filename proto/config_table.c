@@ -53,6 +53,8 @@ const struct config_key config_keys[] = {
         "Where the ledger is: all that must survive a restart. One instance at a time."),
     STRING("", "runtime_dir", CONFIG_CHECK_DIR, "/run/deskbell", AT(runtime_dir),
         "Where the processes' sockets are; a short path, because socket paths end at 107 bytes."),
+    STRING("", "backup_dir", CONFIG_CHECK_FILE_OR_EMPTY, "", AT(backup_dir),
+        "A folder outside state_dir that backups may be written into; empty: only below state_dir."),
     WORD("", "log_level", log_words, LOG_LEVEL_ERROR, "info", AT(log_level),
         "The least important lines that are written."),
     WORD("", "mode", mode_words, CONFIG_MODE_LIVE, "live", AT(mode),

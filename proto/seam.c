@@ -3,10 +3,13 @@
 #include "proto/seam.h"
 
 #ifdef DESKBELL_SEAMS
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/log.h"
@@ -46,6 +49,36 @@ void seam_kill(enum seam_moment moment, const char *step_name)
     }
     log_warn("seam_killed", "moment=%s step=%s", words[moment], step_name);
     raise(SIGKILL);
+}
+
+void seam_try(const char *thread_name)
+{
+    const char *wishes = getenv("DESKBELL_TEST_OPEN");
+    char *paths = wishes ? strdup(wishes) : NULL, *rest = NULL;
+    if (!paths)
+        return;
+    for (const char *path = strtok_r(paths, ":", &rest); path; path = strtok_r(NULL, ":", &rest)) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        log_warn("seam_open", "thread=%s path=%s errno=%d", thread_name, path, fd < 0 ? errno : 0);
+        if (fd >= 0)
+            close(fd);
+        // Made beside it, or written to: the name tells a test what it is.
+        char beside[4096];
+        snprintf(beside, sizeof beside, "%s.made", path);
+        fd = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        log_warn("seam_make", "thread=%s path=%s errno=%d", thread_name, beside, fd < 0 ? errno : 0);
+        if (fd >= 0)
+            close(fd);
+    }
+    free(paths);
+    // There is no such program, so it is not run where it may be.
+    char *const none[] = {NULL};
+    execve("/nonexistent/program", none, none);
+    log_warn("seam_run", "thread=%s errno=%d", thread_name, errno);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    log_warn("seam_socket", "thread=%s errno=%d", thread_name, fd < 0 ? errno : 0);
+    if (fd >= 0)
+        close(fd);
 }
 #else
 typedef int seam_is_empty; // ISO C wants something in a file

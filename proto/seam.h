@@ -8,7 +8,9 @@
 //   name
 //                            in steps.h) is made, or when its answer has come and before the report is sent
 //   DESKBELL_TEST_ONCE_FILE  the kill happens only to the process that creates this file, so not to its successor too
-// One thread of a process asks.
+//   DESKBELL_TEST_OPEN       paths with ':' between: what the process can still do once it is confined is tried and
+//                            logged, by seam_try
+// One thread of a process asks; seam_try any.
 #ifndef PROTO_SEAM_H
 #define PROTO_SEAM_H
 #include <stdbool.h>
@@ -22,7 +24,15 @@ bool seam_drop_frame(enum seam_direction direction);
 
 /** Does not return when the environment wants this process dead at this moment of this step. */
 void seam_kill(enum seam_moment moment, const char *step_name);
+
+/** Tries to open each of the paths, to run a program and to make an IP socket; logs the errno of each (0: it could). */
+void seam_try(const char *thread_name);
 #else
+static inline void seam_try(const char *thread_name)
+{
+    (void)thread_name;
+}
+
 static inline bool seam_drop_frame(enum seam_direction direction)
 {
     (void)direction;

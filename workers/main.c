@@ -7,30 +7,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 
 #include "proto/config.h"
 #include "proto/log.h"
 #include "proto/pipes.h"
+#include "proto/seam.h"
+#include "workers/confine.h"
 #include "workers/keys.h"
 #include "workers/loop.h"
 
 enum { WHY_BYTES = 512, SPARE_DESCRIPTORS = 64 };
-
-// Before any key is read: no core file, no debugger of another process, no privilege to be gained by exec.
-static bool close_doors(void)
-{
-    struct rlimit none = {0, 0};
-    bool ok = setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-#ifndef __SANITIZE_ADDRESS__ // LeakSanitizer looks at the process from a second one
-    ok = ok && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-#endif
-    umask(0077); // the link's socket is for this user alone
-    return ok;
-}
 
 // Each call may need a connection of its own, and curl keeps as many for use again.
 static void raise_descriptor_limit(const struct config *config)
@@ -79,6 +67,12 @@ static int work(const struct pipes_identity *identity, const struct config *conf
         log_error("no_keys", "problem=%s", why);
         return PIPES_EXIT_CONFIG;
     }
+    if (!confine_files(config)) {
+        log_error("not_started", "problem=%s", strerror(errno));
+        keys_free(&keys);
+        return PIPES_EXIT_FAILED;
+    }
+    seam_try("worker");
     struct loop_settings settings = {.config = config,
                                      .keys = keys,
                                      .identity = *identity,
@@ -106,7 +100,7 @@ int main(int argc, char **argv)
         return PIPES_EXIT_USAGE;
     }
     int signal_fd = open_signals();
-    if (signal_fd < 0 || !close_doors()) {
+    if (signal_fd < 0 || !confine_early()) {
         log_error("not_started", "problem=%s", strerror(errno));
         return PIPES_EXIT_FAILED;
     }
