@@ -21,7 +21,8 @@ enum {
     EMPTY_TRY_MS = 5000,           // nothing left for the account: one call that often finds out when there is
     WIDTH_FIRST = 8,
     WIDTH_MOST = 1024,
-    BURST_PART = 6, // of a minute's budget
+    BURST_PART = 6,      // of a minute's budget,
+    SMALLEST_PLAN = 200, // calls a minute
 };
 
 // Calls by the second in which they were over.
@@ -175,21 +176,20 @@ static uint64_t budget_of(const struct gates *self, const struct gate *gate)
     return gate->total != 0 ? share_of(self, (double)gate->total) : 0;
 }
 
-// What the published plans allow of their totals (freshworks-api 4.13); the smaller where they differ.
+// What the published plans allow of their totals (freshworks-api 4.13); the smaller where they differ. Below the
+// smallest plan with such classes none are known. A budget that was set is the operator's word: then the plan's own
+// limits count, unshared.
 static uint64_t class_budget_of(const struct gates *self, const struct gate *gate, enum limit_class limit)
 {
+    if (gate->total < SMALLEST_PLAN)
+        return 0;
     double total = (double)gate->total;
-    if (gate->total == 0)
+    double part = limit == LIMIT_TICKET_CREATE || limit == LIMIT_TICKET_UPDATE ? 0.4
+                  : limit == LIMIT_TICKET_LIST                                 ? (gate->total < 400 ? 0.1 : 0.25)
+                                                                               : 0;
+    if (part == 0)
         return 0;
-    switch (limit) {
-    case LIMIT_TICKET_CREATE:
-    case LIMIT_TICKET_UPDATE:
-        return share_of(self, total * 0.4);
-    case LIMIT_TICKET_LIST:
-        return share_of(self, total * (gate->total < 400 ? 0.1 : 0.25));
-    default:
-        return 0;
-    }
+    return gate->set != 0 ? (uint64_t)(total * part) : share_of(self, total * part);
 }
 
 static uint64_t burst_of(uint64_t budget)

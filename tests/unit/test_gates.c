@@ -122,6 +122,8 @@ static void learns_its_share_from_answers(void **state)
     report = answer_left(50, 10);
     call(gates, report, now + 1);
     assert_int_equal(status_of(gates, DESK, now + 1).budget, 35);
+    assert_int_equal(status_of(gates, DESK, now + 1).class_budget[LIMIT_TICKET_CREATE],
+                     0); // no such classes known there
     gates_free(&gates);
 }
 
@@ -131,6 +133,7 @@ static void a_set_budget_is_not_shared(void **state)
     (void)state;
     call(gates, answer_left(200, 150), 1000);
     assert_int_equal(status_of(gates, DESK, 1000).budget, 100);
+    assert_int_equal(status_of(gates, DESK, 1000).class_budget[LIMIT_TICKET_CREATE], 80); // the plan's, whole
     gates_free(&gates);
 }
 
