@@ -7,6 +7,10 @@ deskbell_unit_test(ledger_damage front_ledger)
 deskbell_unit_test(ledger_powercut front_ledger Threads::Threads)
 target_sources(test_ledger_powercut PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/recorded_disk.c)
 deskbell_unit_test(ledger_refused front_ledger dep::rocksdb)
+deskbell_unit_test(ledger_v1 front_ledger)
+# Wrote tests/data/ledger-v1; built on demand only, to keep it compiling.
+add_executable(ledger_v1_make EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/ledger_v1_make.c)
+target_link_libraries(ledger_v1_make PRIVATE front_ledger)
 deskbell_unit_test(mailbox front_ledger Threads::Threads)
 deskbell_unit_test(committer front_ledger Threads::Threads)
 deskbell_unit_test(committer_trouble front_ledger Threads::Threads)
@@ -16,7 +20,7 @@ foreach(name committer committer_trouble)
 endforeach()
 if(DESKBELL_SANITIZE MATCHES "thread")
   set_tests_properties(unit_ledger unit_ledger_backup unit_ledger_crash unit_ledger_damage unit_ledger_powercut unit_ledger_refused
-    unit_mailbox unit_committer
+    unit_ledger_v1 unit_mailbox unit_committer
     unit_committer_trouble PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endif()

@@ -81,7 +81,7 @@ static void refuses_a_newer_format(void **state)
     (void)state;
     set_up(&f);
     raw_open(&raw, &f);
-    raw_put(&raw, 0, "format", 6, "\0\0\0\0\0\0\0\2", 8);
+    raw_put(&raw, 0, "format", 6, "\0\0\0\0\0\0\1\0", 8);
     raw_close(&raw);
     assert_refused(f.dir, "install the newer version");
     tear_down(&f);
