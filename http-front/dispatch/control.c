@@ -75,14 +75,21 @@ struct backup **control_backup_slot(struct control *self)
 
 // ---- life -----------------------------------------------------------------------------------------------------------
 
+static gid_t group_id = (gid_t)-1; // none
+
+void control_find_group(void)
+{
+    const struct group *group = getgrnam(group_name);
+    group_id = group ? group->gr_gid : (gid_t)-1;
+}
+
 // Lets the group in, where there is one: it may pass the folder and speak to this socket, and to none of the others
 // there.
 static void open_to_group(const char *runtime_dir, const char *path)
 {
-    const struct group *group = getgrnam(group_name);
-    if (!group)
+    if (group_id == (gid_t)-1)
         return;
-    if (chown(path, (uid_t)-1, group->gr_gid) != 0 || chown(runtime_dir, (uid_t)-1, group->gr_gid) != 0 ||
+    if (chown(path, (uid_t)-1, group_id) != 0 || chown(runtime_dir, (uid_t)-1, group_id) != 0 ||
         chmod(runtime_dir, FOLDER_MODE) != 0)
         log_debug("control_socket_group", "group=%s problem=%s", group_name, strerror(errno));
 }

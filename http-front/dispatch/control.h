@@ -11,6 +11,12 @@
 struct control;
 struct dispatcher;
 
+/**
+ * Looks up the group that may use the socket. Called before the process gives up reading /etc and before any thread
+ * runs; without it nobody but the owner may.
+ */
+void control_find_group(void);
+
 /** Binds the socket. NULL with a sentence in `why` when that fails. */
 struct control *control_new(const char *runtime_dir, char *why, size_t why_size);
 /** Closes the socket; waits for a backup that is being made. */
