@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http-front/admin/health.h"
 #include "http-front/intake/normalise_freshchat.h"
 #include "http-front/intake/normalise_freshdesk.h"
 #include "proto/clock.h"
