@@ -22,6 +22,7 @@
 #include "http-front/intake/signature.h"
 #include "http-front/intake/tokens.h"
 #include "http-front/ledger/committer.h"
+#include "http-front/ledger/expirer.h"
 #include "http-front/ledger/ledger.h"
 #include "proto/clock.h"
 #include "proto/config.h"
@@ -45,6 +46,7 @@ struct front {
     struct ledger *ledger;
     struct mailbox *mailbox;
     struct committer *committer;
+    struct expirer *expirer;
     struct dispatcher *dispatcher;
     pthread_t dispatcher_thread;
     bool dispatching;
@@ -166,6 +168,7 @@ static bool open_ledger(struct front *front)
     struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes, .now_ms = wall_ms};
     front->mailbox = mailbox_new();
     front->committer = committer_new(front->ledger, front->mailbox, &committing);
+    front->expirer = expirer_new(front->ledger, &(struct expirer_options){0});
     return front->committer != NULL;
 }
 
@@ -244,6 +247,7 @@ static void drain(struct front *front)
         _exit(PIPES_EXIT_ASKED);
     committer_free(&front->committer);
     dispatcher_free(&front->dispatcher);
+    expirer_free(&front->expirer);
     ledger_close(&front->ledger);
     log_info("drained", "connections_left=%zu", left);
     if (!pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_DRAINED, 0))

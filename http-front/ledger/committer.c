@@ -205,7 +205,8 @@ static void store(struct committer *self, struct round *round, struct waiter *wa
     struct pending pending = {.event = *waiter->event};
     waiter->seq = pending.seq = ledger_next(self->ledger);
     pending.event.accepted_ms = waiter->accepted_ms;
-    ledger_put_seen(round->batch, waiter->event->key, SEEN_ACCEPTED, waiter->accepted_ms);
+    ledger_put_seen(round->batch, waiter->event->key, SEEN_ACCEPTED,
+                    ledger_stamp_ms(self->ledger, waiter->accepted_ms));
     ledger_put_pending(round->batch, &pending);
     waiter->result = ACCEPT_STORED;
 }

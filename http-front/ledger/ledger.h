@@ -97,8 +97,28 @@ void ledger_put_history(struct ledger_batch *self, uint64_t seq, const struct hi
  */
 bool ledger_write(struct ledger *self, const struct ledger_batch *batch) __attribute__((warn_unused_result));
 
-/** Drops everything that is past its time now, instead of when the engine next compacts. Slow; any thread. */
+/**
+ * Drops everything that is past its time now, instead of when the engine next compacts, and looks for damage on the way
+ * (logged; what is damaged is left alone). Slow; any thread, see expirer.h.
+ */
 void ledger_expire(struct ledger *self);
+/** Makes a running ledger_expire return soon, and later ones at once. */
+void ledger_expire_stop(struct ledger *self);
+
+/**
+ * Nothing expires, and no seen key is taken for an old one, while the wall clock cannot be believed: after a jump of
+ * more than an hour, before the last believed time, or more than a week after it at an opening. `right`: an upstream's
+ * clock agrees with ours, so it is believed from now on; else it is not. Whoever reads upstream dates says so, as often
+ * as it likes. Any thread.
+ */
+void ledger_trust_clock(struct ledger *self, bool right);
+bool ledger_clock_trusted(struct ledger *self);
+
+/**
+ * The time to put into records that expire (seen, lane.updated_ms, ticket, history): now_ms, but never before the last
+ * believed time. A clock that was set back would else make them look old, and expire early, once it is right again.
+ */
+uint64_t ledger_stamp_ms(const struct ledger *self, uint64_t now_ms);
 
 /** Bytes free for the ledger's file system; 0 when that cannot be told. */
 uint64_t ledger_free_bytes(const struct ledger *self);

@@ -5,6 +5,7 @@
 #include <rocksdb/c.h>
 #include <stdatomic.h>
 
+#include "http-front/ledger/ledger_clock.h"
 #include "http-front/ledger/ledger_tables.h"
 
 struct ledger {
@@ -17,12 +18,15 @@ struct ledger {
     uint64_t epoch;
     _Atomic uint64_t counter;     // of ledger_next
     _Atomic uint64_t restored_ms; // when the backup was taken that this ledger was restored from; 0: none
-    bool failing;                 // the writing thread's own: the last write failed, and that was logged
+    struct ledger_clock clock;
+    atomic_bool stop_expiring;
+    uint64_t clock_written_ms; // the writing thread's own, as is the next: the last believed time on disk
+    bool failing;              // the last write failed, and that was logged
 };
 
 /** Gives `options` of `table` the compaction filter that drops what is past its time; does nothing for the other
- * tables. */
-void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, const struct ledger_options *times);
+ * tables. The filter uses the ledger's lifetimes and clock as long as the database is open. */
+void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, struct ledger *self);
 
 /** Reads a table from end to end, past the cache. NULL when all of it can be read, else the engine's words for what
  * cannot, for rocksdb_free. */

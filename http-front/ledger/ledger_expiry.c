@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expiry: a compaction filter per table that has a lifetime, over the time inside the value (not the time of writing,
 // so a restored backup keeps its ages). Runs in RocksDB's threads; each compaction gets a filter of its own. A value
-// that cannot be read is kept: expiry never destroys what it does not understand.
+// that cannot be read is kept: expiry never destroys what it does not understand, nor anything while the clock cannot
+// be believed.
 #include <stdlib.h>
 
 #include "http-front/ledger/ledger_engine.h"
+#include "proto/log.h"
 
 struct lifetime {
     enum record_kind kind;
     uint64_t keep_ms;
-    uint64_t (*now_ms)(void);
+    struct ledger_clock *clock;
 };
 
 // One compaction, one thread.
@@ -82,18 +84,21 @@ static rocksdb_compactionfilter_t *sweep_new(void *arg, rocksdb_compactionfilter
 {
     const struct lifetime *lifetime = arg;
     struct sweep *sweep = malloc(sizeof *sweep);
-    uint64_t now = lifetime->now_ms();
+    uint64_t now = 0;
+    bool believed = ledger_clock_read(lifetime->clock, &now);
 
     (void)context;
     if (!sweep)
         abort();
-    *sweep = (struct sweep){lifetime->kind, now > lifetime->keep_ms ? now - lifetime->keep_ms : 0, arena_new()};
+    *sweep =
+        (struct sweep){lifetime->kind, believed && now > lifetime->keep_ms ? now - lifetime->keep_ms : 0, arena_new()};
     return rocksdb_compactionfilter_create(sweep, sweep_free, sweep_one, expiry_name);
 }
 
-void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, const struct ledger_options *times)
+void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, struct ledger *self)
 {
-    struct lifetime lifetime = {.now_ms = times->now_ms};
+    const struct ledger_options *times = &self->options;
+    struct lifetime lifetime = {.clock = &self->clock};
     switch (table) {
     case TABLE_SEEN:
         lifetime.kind = RECORD_seen;
@@ -122,9 +127,31 @@ void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, 
         options, rocksdb_compactionfilterfactory_create(owned, free, sweep_new, expiry_name));
 }
 
+// A table that is damaged is left alone: merging it would stop all writing, and what is readable in it still is read.
+static void expire_table(struct ledger *self, rocksdb_compactoptions_t *how, enum ledger_table table)
+{
+    char *problem = ledger_damage(self, table);
+    if (!problem) {
+        rocksdb_compact_range_cf_opt(self->db, self->tables[table], how, NULL, 0, NULL, 0);
+        return;
+    }
+    log_error("ledger_damaged", "dir=%s error=%s advice=\"restore a backup\"", self->dir, problem);
+    rocksdb_free(problem);
+}
+
 void ledger_expire(struct ledger *self)
 {
     static const enum ledger_table tables[] = {TABLE_SEEN, TABLE_LANES, TABLE_TICKETS, TABLE_HISTORY};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        rocksdb_compact_range_cf(self->db, self->tables[tables[i]], NULL, 0, NULL, 0);
+    rocksdb_compactoptions_t *how = rocksdb_compactoptions_create();
+    // Not alone: the engine's own merging of what intake writes meanwhile must go on, else it would slow writing down.
+    rocksdb_compactoptions_set_exclusive_manual_compaction(how, 0);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && !atomic_load(&self->stop_expiring); i++)
+        expire_table(self, how, tables[i]);
+    rocksdb_compactoptions_destroy(how);
+}
+
+void ledger_expire_stop(struct ledger *self)
+{
+    atomic_store(&self->stop_expiring, true);
+    rocksdb_disable_manual_compaction(self->db);
 }

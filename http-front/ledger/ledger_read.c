@@ -45,9 +45,10 @@ enum ledger_result ledger_seen(struct ledger *self, const char *key, struct seen
 {
     // A seen record is numbers only; decoding takes nothing from an arena.
     enum ledger_result result = get(self, TABLE_SEEN, key, strlen(key), RECORD_seen, out, NULL);
-    uint64_t now = self->options.now_ms();
+    uint64_t now = 0;
     // Compaction has not come by yet, but the promise is the window.
-    if (result == LEDGER_OK && now > self->options.dedup_ms && out->time_ms < now - self->options.dedup_ms)
+    if (result == LEDGER_OK && ledger_clock_read(&self->clock, &now) && now > self->options.dedup_ms &&
+        out->time_ms < now - self->options.dedup_ms)
         return LEDGER_ABSENT;
     return result;
 }

@@ -27,7 +27,7 @@ static const size_t buffer_bytes = (size_t)8 << 20;
 static const uint64_t wal_bytes = (uint64_t)32 << 20;
 static const double bloom_bits = 10.0;
 
-enum { COUNTER_BITS = 40 };
+enum { COUNTER_BITS = 40, CLOCK_EVERY_MS = 10 * 60 * 1000 };
 
 static uint64_t real_now_ms(void)
 {
@@ -163,7 +163,7 @@ static bool open_tables(struct ledger *self, char *error, size_t error_size)
 
     for (int i = 0; i < TABLES; i++) {
         each[i] = options_new(cache);
-        ledger_expiry_install(each[i], (enum ledger_table)i, &self->options);
+        ledger_expiry_install(each[i], (enum ledger_table)i, self);
     }
     self->db = rocksdb_open_column_families(options, self->dir, TABLES, names, (const rocksdb_options_t *const *)each,
                                             self->tables, &problem);
@@ -207,6 +207,19 @@ static void put_meta(struct ledger *self, rocksdb_writebatch_t *batch, const cha
     rocksdb_writebatch_put_cf(batch, self->tables[TABLE_META], name, strlen(name), (const char *)bytes, sizeof bytes);
 }
 
+// Keeps the last believed time on disk, not much older than it is.
+static void put_clock(struct ledger *self, rocksdb_writebatch_t *batch)
+{
+    uint64_t now = 0;
+    if (!ledger_clock_read(&self->clock, &now))
+        return;
+    uint64_t highest = atomic_load(&self->clock.highest_ms);
+    if (highest < self->clock_written_ms + CLOCK_EVERY_MS && highest >= self->clock_written_ms)
+        return;
+    put_meta(self, batch, "clock", highest);
+    self->clock_written_ms = highest;
+}
+
 // Reads everything that waits, before any of it is handed out: a damaged block would hide work that was answered. Lanes
 // and seen keys are not read here, there may be years of them; a damaged block there is an error when it is asked for,
 // never an absence, and the daily expiry looks for it.
@@ -230,10 +243,12 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
 {
     uint64_t format = 0;
     uint64_t restored = 0;
+    uint64_t believed_ms = 0;
     struct ledger_marker marker;
     if (!get_meta(self, "format", &format, error, error_size) ||
         !get_meta(self, "epoch", &self->epoch, error, error_size) ||
         !get_meta(self, "restored", &restored, error, error_size) ||
+        !get_meta(self, "clock", &believed_ms, error, error_size) ||
         !ledger_marker_read(self->dir, &marker, error, error_size))
         return false;
     if (format > LEDGER_FORMAT) {
@@ -242,6 +257,7 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
                  self->dir, (unsigned long long)format, LEDGER_FORMAT);
         return false;
     }
+    ledger_clock_begin(&self->clock, self->options.now_ms, believed_ms);
     // The first opening of this copy; later ones find its number in the ledger.
     bool jump = marker.number != 0 && marker.number != restored;
     self->epoch = jump ? ledger_epoch_after_restore(self->epoch, self->options.now_ms()) : self->epoch + 1;
@@ -255,6 +271,7 @@ static bool begin_epoch(struct ledger *self, char *error, size_t error_size)
     put_meta(self, batch, "epoch", self->epoch);
     if (jump)
         put_meta(self, batch, "restored", marker.number);
+    put_clock(self, batch);
     char *problem = NULL;
     rocksdb_write(self->db, self->synced, batch, &problem);
     rocksdb_writebatch_destroy(batch);
@@ -276,6 +293,7 @@ struct ledger *ledger_open(const char *dir, const struct ledger_options *options
     self->options = *options;
     if (!self->options.now_ms)
         self->options.now_ms = real_now_ms;
+    self->clock.now_ms = self->options.now_ms; // not believed before begin_epoch: no filter drops anything until then
     self->dir = strdup(dir);
     if (!self->dir)
         abort();
@@ -336,6 +354,7 @@ bool ledger_write(struct ledger *self, const struct ledger_batch *batch)
     }
     if (ledger_batch_empty(batch))
         put_meta(self, out, "probe", self->options.now_ms());
+    put_clock(self, out);
     rocksdb_write(self->db, self->synced, out, &problem);
     rocksdb_writebatch_destroy(out);
     if (problem && !self->failing)
@@ -345,6 +364,23 @@ bool ledger_write(struct ledger *self, const struct ledger_batch *batch)
     self->failing = problem != NULL;
     rocksdb_free(problem);
     return !self->failing;
+}
+
+void ledger_trust_clock(struct ledger *self, bool right)
+{
+    ledger_clock_judge(&self->clock, right);
+}
+
+bool ledger_clock_trusted(struct ledger *self)
+{
+    uint64_t now = 0;
+    return ledger_clock_read(&self->clock, &now);
+}
+
+uint64_t ledger_stamp_ms(const struct ledger *self, uint64_t now_ms)
+{
+    uint64_t highest = atomic_load(&self->clock.highest_ms);
+    return now_ms < highest ? highest : now_ms;
 }
 
 uint64_t ledger_free_bytes(const struct ledger *self)
