@@ -155,8 +155,10 @@ bool processes_kill_all(void)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
     for (int round = 0; round < 2000; round++) {
+        // Zombies too: the leader of a process is one while its other threads still end, and with them its locks.
         pid_t pids[DESCENDANTS_MAX];
-        size_t count = processes_descendants(pids, DESCENDANTS_MAX);
+        char states[DESCENDANTS_MAX];
+        size_t count = list_descendants(pids, states, DESCENDANTS_MAX);
         // Stopped first, so that no supervisor replaces a child between two of our kills.
         for (size_t i = 0; i < count; i++)
             kill(pids[i], SIGSTOP);
