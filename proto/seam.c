@@ -36,8 +36,11 @@ bool seam_drop_frame(enum seam_direction direction)
 
 void seam_kill(enum seam_moment moment, const char *step_name)
 {
-    static const char *const words[] = {"before_call", "after_call"};
-    const char *step = wish("DESKBELL_TEST_KILL", words[moment]);
+    static const char *const words[] = {"before_call", "after_call", "claimed", "reported", "recorded"};
+    char tree[32];
+    snprintf(tree, sizeof tree, "tree_%s", words[moment]);
+    const char *all = wish("DESKBELL_TEST_KILL", tree);
+    const char *step = all ? all : wish("DESKBELL_TEST_KILL", words[moment]);
     if (!step || strcmp(step, step_name) != 0)
         return;
     const char *once = getenv("DESKBELL_TEST_ONCE_FILE");
@@ -48,7 +51,19 @@ void seam_kill(enum seam_moment moment, const char *step_name)
         close(fd);
     }
     log_warn("seam_killed", "moment=%s step=%s", words[moment], step_name);
+    while (all)
+        pause(); // the test sees the line in the log and kills everything
     raise(SIGKILL);
+}
+
+const char *seam_once_folder(void)
+{
+    static char folder[4096];
+    const char *once = getenv("DESKBELL_TEST_ONCE_FILE");
+    const char *slash = once ? strrchr(once, '/') : NULL;
+    if (slash)
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - once), once);
+    return folder;
 }
 
 void seam_try(const char *thread_name)

@@ -12,6 +12,7 @@
 
 #include "proto/config.h"
 #include "proto/landlock.h"
+#include "proto/seam.h"
 
 bool confine_early(void)
 {
@@ -26,14 +27,6 @@ bool confine_early(void)
 
 bool confine_files(const struct config *config)
 {
-    char once_dir[4096] = "/dev/null";
-#ifdef DESKBELL_SEAMS
-    // Where a seam leaves its mark that something has happened (seam.h).
-    const char *once = getenv("DESKBELL_TEST_ONCE_FILE");
-    const char *slash = once ? strrchr(once, '/') : NULL;
-    if (slash)
-        snprintf(once_dir, sizeof once_dir, "%.*s", (int)(slash - once), once);
-#endif
     // Whole folders where others replace the files in them while we run: a rule names a file, not its successor.
     const struct landlock_path paths[] = {
         {config->runtime_dir, LANDLOCK_SOCKET},
@@ -51,11 +44,13 @@ bool confine_files(const struct config *config)
         {"/dev/null", LANDLOCK_DEVICE},
         {"/dev/urandom", LANDLOCK_READ},
         {"/proc/self", LANDLOCK_READ},
+        {"/proc/stat", LANDLOCK_READ}, // the C library counts processors
+        {"/sys/devices/system/cpu", LANDLOCK_READ},
         {"/proc/sys/net", LANDLOCK_READ},
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
         {"/proc/self/exe", LANDLOCK_READ}, // for the lines in a report
 #endif
-        {once_dir, LANDLOCK_OWN},
+        {seam_once_folder(), LANDLOCK_OWN},
     };
     return landlock_confine(paths, sizeof paths / sizeof *paths);
 }
