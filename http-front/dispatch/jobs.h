@@ -39,8 +39,8 @@ struct out {
     enum after after;
     struct record_buffer kept; // a poll's report while what it found goes to the committer; owned
     uint32_t offers;           // of that, how many are not answered yet
-    bool offer_failed;
-    uint64_t rest_ms; // AFTER_REPEAT: how long; 0 = as usual
+    bool failed;               // AFTER_REPEAT: it did not learn what it asked for
+    uint64_t rest_ms;          // AFTER_REPEAT: how long; 0 = as usual
 };
 
 struct jobs;

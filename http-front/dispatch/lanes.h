@@ -28,7 +28,7 @@ struct item {
     uint64_t ticket_id;           // hints
     uint64_t hint_count;          // hints: the counter now; a list read begins with it
     uint64_t hint_listed;         // hints: the counter when the list was asked for
-    uint64_t alive_mono_ms;       // polls of a chat: when something was last said there
+    int64_t alive_mono_ms;        // polls of a chat: when something was last said there, maybe before that clock began
     uint64_t worth_cents;         // cart value, once known
     struct record_buffer found;   // what earlier steps found; owned
     struct record_buffer look;    // the same while a look goes through its pages; owned

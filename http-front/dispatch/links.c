@@ -181,29 +181,49 @@ static bool usable(const struct link *link)
     return link->said_ms && !link->leaving && !link->alone;
 }
 
-struct link *links_pick(struct links *self, bool alone)
+// The worker for a suspect: an empty one. Where there is none, nobody, and one is kept free of new jobs until it is.
+static struct link *pick_alone(struct links *self)
 {
     struct link *best = NULL;
+    bool reserved = false;
     for (struct link *link = self->head; link; link = link->next) {
-        if (!usable(link) || (!alone && (link->reserved || link->jobs >= self->in_flight)))
+        if (!usable(link))
             continue;
-        if (!best || link->jobs < best->jobs || (alone && link->reserved && link->jobs == best->jobs))
+        reserved = reserved || link->reserved;
+        if (!best || link->jobs < best->jobs)
             best = link;
     }
-    if (!alone || !best)
-        return best;
+    if (!best)
+        return NULL;
     if (best->jobs == 0) {
-        best->reserved = false;
+        links_unreserve(self);
         return best;
     }
-    best->reserved = true;
+    best->reserved = best->reserved || !reserved;
     return NULL;
+}
+
+struct link *links_pick(struct links *self, bool alone)
+{
+    if (alone)
+        return pick_alone(self);
+    struct link *best = NULL;
+    for (struct link *link = self->head; link; link = link->next)
+        if (usable(link) && !link->reserved && link->jobs < self->in_flight && (!best || link->jobs < best->jobs))
+            best = link;
+    return best;
+}
+
+void links_unreserve(struct links *self)
+{
+    for (struct link *link = self->head; link; link = link->next)
+        link->reserved = false;
 }
 
 bool links_has_room(const struct links *self)
 {
     for (const struct link *link = self->head; link; link = link->next)
-        if (usable(link) && (link->reserved ? link->jobs == 0 : link->jobs < self->in_flight))
+        if (usable(link) && !link->reserved && link->jobs < self->in_flight)
             return true;
     return false;
 }

@@ -49,7 +49,9 @@ void links_remove(struct links *self, struct link **link);
  * nothing; when there is none, the emptiest is kept free of new jobs until it is.
  */
 struct link *links_pick(struct links *self, bool alone);
-/** True when a job could be placed (alone or not). */
+/** No suspect waits any more: nobody is kept free. */
+void links_unreserve(struct links *self);
+/** True when a job that is no suspect could be placed. */
 bool links_has_room(const struct links *self);
 /** Workers that answered this front and are not leaving. */
 uint32_t links_ready(const struct links *self);

@@ -625,6 +625,8 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
     else
         lanes_set_bytes(&item->look, NULL, 0);
     item->not_before_mono_ms = 0;
+    if (steps_is_poll(item->kind))
+        out->side->active = NULL; // holds up nothing
     if (!worker_died || steps_is_poll(item->kind)) {
         again(self, out);
         return;

@@ -31,7 +31,7 @@ enum {
 };
 
 static void add_poll(struct dispatcher *self, struct conversation *conversation, enum event_kind kind,
-                     uint64_t alive_mono_ms, uint64_t not_before_mono_ms)
+                     int64_t alive_mono_ms, uint64_t not_before_mono_ms)
 {
     struct item *item = lanes_item_new(kind, ledger_next(self->options.ledger));
     item->time_ms = (uint64_t)LAST * SECOND_MS * SECOND_MS;
@@ -55,6 +55,12 @@ static bool is_own_lane(const char *id)
     return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0;
 }
 
+// How long nothing was said in a chat.
+static int64_t silent_ms(const struct item *item, uint64_t now)
+{
+    return (int64_t)now - item->alive_mono_ms;
+}
+
 static uint64_t interval_ms(const struct dispatcher *self, const struct item *item, uint64_t now)
 {
     const struct config *config = self->options.config;
@@ -64,7 +70,7 @@ static uint64_t interval_ms(const struct dispatcher *self, const struct item *it
         return (uint64_t)config->freshdesk.poll_seconds * SECOND_MS *
                (self->customer_mono_ms && now - self->customer_mono_ms < LIVELY_MS ? 1 : QUIET_FACTOR);
     case EVENT_POLL_CHAT:
-        return chat * (now - item->alive_mono_ms < LIVELY_MS ? 1 : QUIET_FACTOR);
+        return chat * (silent_ms(item, now) < LIVELY_MS ? 1 : QUIET_FACTOR);
     default:
         return chat * USERS_FACTOR;
     }
@@ -87,11 +93,11 @@ void polls_watch(struct dispatcher *self, struct conversation *conversation, uin
     uint64_t now = (uint64_t)clock_mono_ms();
     struct item *item = poll_of(conversation);
     if (item) {
-        item->alive_mono_ms = now;
+        item->alive_mono_ms = (int64_t)now;
         return;
     }
     begin_mark(conversation, said_ms);
-    add_poll(self, conversation, EVENT_POLL_CHAT, now,
+    add_poll(self, conversation, EVENT_POLL_CHAT, (int64_t)now,
              now + (uint64_t)self->options.config->freshchat.poll_seconds * SECOND_MS);
 }
 
@@ -116,7 +122,7 @@ static bool wake_lane(void *arg, const struct lane *lane)
         return true;
     // How long ago it was alive, by our wall clock; one that was set back makes it alive now.
     uint64_t ago = waking->wall_ms > lane->updated_ms ? waking->wall_ms - lane->updated_ms : 0;
-    add_poll(waking->dispatcher, conversation, EVENT_POLL_CHAT, waking->mono_ms > ago ? waking->mono_ms - ago : 0,
+    add_poll(waking->dispatcher, conversation, EVENT_POLL_CHAT, (int64_t)waking->mono_ms - (int64_t)ago,
              waking->mono_ms);
     return true;
 }
@@ -127,9 +133,9 @@ bool polls_begin(struct dispatcher *self)
     struct conversation *desk = schedule_open(self, desk_lane);
     struct conversation *users = schedule_open(self, users_lane);
     if (desk)
-        add_poll(self, desk, EVENT_POLL_DESK, waking.mono_ms, waking.mono_ms);
+        add_poll(self, desk, EVENT_POLL_DESK, 0, waking.mono_ms);
     if (users)
-        add_poll(self, users, EVENT_POLL_USERS, waking.mono_ms, waking.mono_ms);
+        add_poll(self, users, EVENT_POLL_USERS, 0, waking.mono_ms);
     return ledger_each_lane(self->options.ledger, wake_lane, &waking) == LEDGER_OK && desk && users && !waking.failed;
 }
 
@@ -213,27 +219,33 @@ static void offer_missed(struct dispatcher *self, struct out *out, const struct 
     arena_free(&arena);
 }
 
-// Conversations that nobody told of are asked once, for what was said since the last time customers were listed.
-static void look_into(struct dispatcher *self, const struct out *out, const struct report *report)
+// What a customer who changed has said is asked for once in each conversation that is not polled anyway. One that
+// nobody told of goes to disk with the mark of the customers' poll, which passes it: asked for what was said since that
+// mark was set. True when the batch holds one.
+static bool look_into(struct dispatcher *self, const struct out *out, const struct report *report,
+                      struct ledger_batch *batch)
 {
     struct arena *arena = arena_new();
     struct lane mark = lanes_record(out->side->conversation, arena);
     uint64_t now = (uint64_t)clock_mono_ms();
+    bool added = false;
     for (size_t i = 0; mark.chat_mark_ms && i < report->conversations.count; i++) {
         const char *id = report->conversations.items[i].id;
-        struct lane lane;
-        if (!*id || is_own_lane(id) || zhashx_lookup(self->conversations, id) ||
-            ledger_lane(self->options.ledger, id, &lane, arena) != LEDGER_ABSENT)
-            continue; // known: polled as such
-        struct conversation *conversation = schedule_open(self, id);
-        if (!conversation)
+        struct conversation *conversation = *id && !is_own_lane(id) ? schedule_open(self, id) : NULL;
+        if (!conversation || poll_of(conversation))
             continue;
-        lane = lanes_record(conversation, arena);
-        lane.chat_mark_ms = mark.chat_mark_ms;
-        lanes_set_record(conversation, &lane);
-        add_poll(self, conversation, EVENT_POLL_CHAT, now > ALIVE_MS ? now - ALIVE_MS : 0, now);
+        struct lane lane = lanes_record(conversation, arena);
+        if (!lane.chat_mark_ms && !lane.ticket_id) {
+            lane.chat_mark_ms = mark.chat_mark_ms;
+            lane.updated_ms = (uint64_t)clock_wall_ms();
+            lanes_set_record(conversation, &lane);
+            ledger_put_lane(batch, &lane);
+            added = true;
+        }
+        add_poll(self, conversation, EVENT_POLL_CHAT, (int64_t)now - ALIVE_MS, now);
     }
     arena_free(&arena);
+    return added;
 }
 
 // ---- its life
@@ -252,6 +264,7 @@ void polls_rest(struct dispatcher *self, struct out *out)
     struct conversation *conversation = side->conversation;
     enum after after = out->after;
     uint64_t rest_ms = out->rest_ms;
+    bool failed = out->failed;
     uint64_t now = (uint64_t)clock_mono_ms();
     acknowledge(self, out);
     side->state = LANE_IDLE;
@@ -264,8 +277,9 @@ void polls_rest(struct dispatcher *self, struct out *out)
         lanes_set_bytes(&item->found, NULL, 0);
         item->not_before_mono_ms = now + (rest_ms ? rest_ms : interval_ms(self, item, now));
     }
-    if (after == AFTER_FINISH ||
-        (after == AFTER_REPEAT && item->kind == EVENT_POLL_CHAT && now - item->alive_mono_ms >= ALIVE_MS))
+    // A conversation that sleeps is let go once it was asked, and has answered.
+    bool asleep = item->kind == EVENT_POLL_CHAT && silent_ms(item, now) >= ALIVE_MS;
+    if (after == AFTER_FINISH || (after == AFTER_REPEAT && asleep && !failed))
         schedule_drop(self, side, item);
     schedule_conversation(self, conversation);
 }
@@ -276,16 +290,16 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
     struct conversation *conversation = out->side->conversation;
     uint64_t tickets[MOST_CHANGES];
     size_t raised = changed_tickets(self, report, tickets);
-    look_into(self, out, report);
     struct ledger_batch *batch = ledger_batch_new();
-    bool merged = record_merge(self, conversation, report, batch);
+    bool for_disk = look_into(self, out, report, batch);
+    for_disk = record_merge(self, conversation, report, batch) || for_disk || raised;
     out->after = report->next_step == STEP_NONE ? AFTER_REPEAT : AFTER_STEP;
     if (out->after == AFTER_STEP) {
         item->step = (uint8_t)report->next_step;
         lanes_set_bytes(&item->found, report->found.data, report->found.size);
         item->not_before_mono_ms = 0;
     }
-    if (!merged && !raised) {
+    if (!for_disk) {
         ledger_batch_free(&batch);
         polls_rest(self, out);
         return;
@@ -299,6 +313,7 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
 static void fail(struct dispatcher *self, struct out *out, bool refused, const char *cause)
 {
     out->after = AFTER_REPEAT;
+    out->failed = true;
     if (refused) {
         log_warn("poll_refused", "conversation=%s step=%s cause=%s", out->side->conversation->id, steps_name(out->step),
                  cause);
@@ -330,7 +345,7 @@ void polls_report(struct dispatcher *self, struct out *out, const struct report 
 void polls_offered(struct dispatcher *self, struct out *out, enum accept_result result)
 {
     if (result == ACCEPT_UNAVAILABLE)
-        out->offer_failed = true;
+        out->failed = true;
     if (result == ACCEPT_STORED) {
         metrics_count(METRIC_GAPS_REPAIRED);
         log_warn("gap_repaired", "conversation=%s", out->side->conversation->id);
@@ -338,7 +353,7 @@ void polls_offered(struct dispatcher *self, struct out *out, enum accept_result 
     if (--out->offers)
         return;
     self->writing -= 1;
-    if (out->offer_failed) {
+    if (out->failed) {
         fail(self, out, false, "");
         return;
     }

@@ -208,6 +208,20 @@ static void begin(struct dispatcher *self, struct side *side)
     }
 }
 
+// Before all others, since a worker stands idle for them. Nobody is kept free for suspects that are no more.
+static void begin_suspects(struct dispatcher *self, uint64_t now)
+{
+    for (size_t i = zlistx_size(self->suspects); i > 0; i--) {
+        struct side *side = zlistx_detach(self->suspects, NULL);
+        schedule_consider(self, side);
+        if (side->queued && gates_may(self->gates, (enum upstream)(side->queue / LIMIT_CLASSES),
+                                      (enum limit_class)(side->queue % LIMIT_CLASSES), now))
+            begin(self, side);
+    }
+    if (zlistx_size(self->suspects) == 0)
+        links_unreserve(self->links);
+}
+
 void schedule_pump(struct dispatcher *self)
 {
     uint64_t now = (uint64_t)clock_mono_ms();
@@ -222,10 +236,7 @@ void schedule_pump(struct dispatcher *self)
     self->gate_wake_ms = 0;
     if (!self->open || self->draining)
         return;
-    for (size_t i = zlistx_size(self->suspects); i > 0; i--) {
-        struct side *side = zlistx_detach(self->suspects, NULL);
-        schedule_consider(self, side);
-    }
+    begin_suspects(self, now);
     for (int upstream = 0; upstream < UPSTREAMS; upstream++) {
         struct side *side;
         while (links_has_room(self->links) && (side = best_of(self, upstream, now, &self->gate_wake_ms)))

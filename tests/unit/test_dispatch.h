@@ -360,6 +360,20 @@ static inline void await_ack(struct worker *w, uint64_t job_id)
     }
 }
 
+// Takes and answers the two polls that each front begins with.
+static inline void answer_first_polls(struct fixture *f)
+{
+    static const enum step polls[] = {STEP_LIST_TICKETS, STEP_LIST_USERS};
+    for (size_t i = 0; i < 2; i++) {
+        struct worker *w;
+        struct job job;
+        if (!next_job(f, PATIENCE_MS, polls[i], &job, &w) || job.step != (uint64_t)polls[i])
+            fail_msg("no %s came", steps_name(polls[i]));
+        send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+        await_ack(w, job.job_id);
+    }
+}
+
 // ---- what happens outside -------------------------------------------------------------------------------------------
 
 static inline void says(struct fixture *f, enum event_kind kind, const char *conversation, const char *id)
