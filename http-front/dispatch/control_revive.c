@@ -29,6 +29,9 @@ struct selection {
     json_t *letters;
     struct revived items[MOST_AT_ONCE];
     size_t count;
+    uint64_t notes[MOST_AT_ONCE]; // first letters of those that were taken whole
+    size_t note_count;
+    uint64_t rows; // letters that the batch takes away
 };
 
 // What becomes of the letters once the batch is on disk.
@@ -76,6 +79,7 @@ static struct item *item_of(const struct pending *pending)
     item->deaths = (uint8_t)pending->deaths;
     item->stored = true;
     lanes_set_bytes(&item->found, pending->found.data, pending->found.size);
+    lanes_item_set_members(item, pending->members.items, pending->members.count);
     return item;
 }
 
@@ -115,11 +119,10 @@ static void take_effect(struct dispatcher *self, void *what, bool ok)
 
 // ---- the letters ----------------------------------------------------------------------------------------------------
 
-static bool take(struct selection *selection, uint64_t seq, const struct dead *dead, struct arena *arena)
+static void take_away(struct selection *selection, uint64_t seq, const struct dead *dead, struct arena *arena)
 {
     struct dispatcher *self = selection->self;
-    const struct event *event = &dead->pending.event;
-    const char *conversation = control_conversation_of(self, event, arena);
+    const char *conversation = control_conversation_of(self, &dead->pending.event, arena);
     struct lane lane = {0};
     bool known = control_lane(self, conversation, &lane, arena);
     struct ledger_batch *batch = selection->call->batch;
@@ -128,16 +131,59 @@ static bool take(struct selection *selection, uint64_t seq, const struct dead *d
     ledger_delete_dead(batch, seq);
     control_tell(self, batch, conversation, selection->retry ? "dead letter retried" : "dead letter dropped",
                  known ? lane.ticket_id : 0);
-    if (!selection->retry)
-        return true;
-    struct pending pending = reborn(self, &dead->pending);
+    selection->rows++;
+}
+
+static void bring_back(struct selection *selection, const struct pending *pending)
+{
     struct revived *revived = &selection->items[selection->count++];
-    ledger_put_pending(batch, &pending);
-    revived->item = item_of(&pending);
-    revived->conversation = strdup(event->conversation);
+    ledger_put_pending(selection->call->batch, pending);
+    revived->item = item_of(pending);
+    revived->conversation = strdup(pending->event.conversation);
     if (!revived->conversation)
         abort();
+}
+
+// A note in doubt comes back whole, or its look would not know it again. False when it is not whole any more: then each
+// message is looked for by itself.
+static bool take_note(struct selection *selection, uint64_t first, struct arena *arena)
+{
+    struct ledger *ledger = selection->self->options.ledger;
+    struct dead head;
+    for (size_t i = 0; i < selection->note_count; i++)
+        if (selection->notes[i] == first)
+            return true; // by another of its letters
+    if (ledger_dead(ledger, first, &head, arena) != LEDGER_OK)
+        return false;
+    size_t count = head.pending.members.count;
+    struct dead *others = arena_alloc(arena, (count + 1) * sizeof *others);
+    uint64_t *members = arena_alloc(arena, (count + 1) * sizeof *members);
+    for (size_t i = 0; i < count; i++)
+        if (ledger_dead(ledger, head.pending.members.items[i], &others[i], arena) != LEDGER_OK)
+            return false;
+    for (size_t i = 0; i < count; i++) {
+        struct pending member = {.seq = members[i] = ledger_next(ledger), .event = others[i].pending.event};
+        take_away(selection, head.pending.members.items[i], &others[i], arena);
+        ledger_put_pending(selection->call->batch, &member);
+    }
+    take_away(selection, first, &head, arena);
+    struct pending note = reborn(selection->self, &head.pending);
+    note.members = (struct u64s){members, count};
+    bring_back(selection, &note);
+    selection->notes[selection->note_count++] = first;
     return true;
+}
+
+static void take(struct selection *selection, uint64_t seq, const struct dead *dead, struct arena *arena)
+{
+    if (selection->retry && dead->pending.doubt && dead->pending.job_id &&
+        take_note(selection, dead->pending.job_id, arena))
+        return;
+    take_away(selection, seq, dead, arena);
+    if (!selection->retry)
+        return;
+    struct pending pending = reborn(selection->self, &dead->pending);
+    bring_back(selection, &pending);
 }
 
 static bool consider(void *arg, uint64_t seq, const struct dead *dead)
@@ -218,7 +264,7 @@ static void hand_over(struct selection *selection)
     if (!effect || !items)
         abort();
     memcpy(items, selection->items, selection->count * sizeof *items);
-    *effect = (struct effect){items, selection->count, selection->matched};
+    *effect = (struct effect){items, selection->count, selection->rows};
     selection->call->then = take_effect;
     selection->call->what = effect;
 }
@@ -243,7 +289,8 @@ static json_t *change_letters(struct dispatcher *self, struct control_call *call
     if (!(one ? choose_one(selection, call->arguments[1])
               : choose_many(selection, call->arguments[0], call->arguments[1])))
         goto end;
-    answer = json_pack("{s:I, s:b, s:b, s:I, s:O}", "letters_matched", (json_int_t)selection->matched, "dry_run",
+    uint64_t letters = selection->dry_run ? selection->matched : selection->rows;
+    answer = json_pack("{s:I, s:b, s:b, s:I, s:O}", "letters_matched", (json_int_t)letters, "dry_run",
                        (int)selection->dry_run, "more", (int)selection->more, "before", (json_int_t)selection->before,
                        "letters", selection->letters);
     if (selection->matched && !selection->dry_run)

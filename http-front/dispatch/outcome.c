@@ -91,6 +91,8 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
     struct item one = *item;
     one.seq = seq;
     struct event event;
+    // A note in doubt can be looked for as a whole only: each of its letters names the first one, which names the rest.
+    bool note = item->doubt && item->member_count;
     if (record_event(self, side, &one, &event, arena)) {
         struct dead dead = {.cause = cause, .time_ms = (uint64_t)clock_wall_ms()};
         dead.pending = (struct pending){.seq = grave,
@@ -101,6 +103,8 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
                                         .claimed = item->claimed,
                                         .claimed_ms = item->claimed_ms,
                                         .doubt = item->doubt,
+                                        .job_id = note ? item->seq : 0,
+                                        .members = {item->members, note && seq == item->seq ? item->member_count : 0},
                                         .deaths = item->deaths,
                                         .hint_count = item->hint_listed};
         ledger_put_dead(batch, grave, &dead);

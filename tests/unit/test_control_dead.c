@@ -104,6 +104,57 @@ static void what_may_have_happened_is_looked_for_first(void **state)
     expect_job(f, STEP_APPEND_NOTE, &by);
 }
 
+// A note of three messages may have been written, and its looks failed until it was given up on. A look finds a note as
+// it was composed, so the three come back as one, whichever of them is named.
+static void a_note_in_doubt_comes_back_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *by = NULL;
+    struct job job;
+    with_a_ticket(f);
+    f->config.timing.gather_quiet_ms = 300;
+    f->config.timing.gather_max_ms = 600;
+    f->config.timing.retry_give_up_hours = 0;
+    start(f, 7);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c1", "m1");
+    says(f, EVENT_CUSTOMER_MESSAGE, "c1", "m2");
+    says(f, EVENT_CUSTOMER_MESSAGE, "c1", "m3");
+    job = expect_job(f, STEP_APPEND_NOTE, &by);
+    assert_int_equal(job.events.count, 3);
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DOUBT, .http_status = 504});
+    job = expect_job(f, STEP_LOOK_NOTE, &by);
+    send_report(by, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "It is down."});
+    await_ack(by, job.job_id);
+    assert_int_equal(dead_left(f), 3);
+
+    json_t *answer = asks(f, "dead-list");
+    json_t *group = json_array_get(json_object_get(answer, "groups"), 0);
+    json_t *row = json_array_get(json_object_get(group, "conversations"), 0);
+    char last[24];
+    snprintf(last, sizeof last, "%lld",
+             (long long)json_integer_value(json_array_get(json_object_get(row, "sequences"), 2)));
+    json_decref(answer);
+    answer = asks(f, "dead-retry", "seq", last, "", "0");
+    assert_int_equal(number_at(answer, "letters_matched"), 3);
+    json_decref(answer);
+    job = expect_job(f, STEP_LOOK_NOTE, &by);
+    assert_int_equal(job.events.count, 3);
+    assert_string_equal(job.events.items[0].key, "freshchat:message:m1");
+    assert_string_equal(job.events.items[2].key, "freshchat:message:m3");
+    assert_int_equal(dead_left(f), 0);
+    // The next front has it whole, too; once found, all three are done.
+    end(f);
+    start(f, 8);
+    job = expect_job(f, STEP_LOOK_NOTE, &by);
+    assert_int_equal(job.events.count, 3);
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DONE});
+    await_ack(by, job.job_id);
+    assert_false(next_job(f, 300, STEP_NONE, &job, &by));
+    end(f);
+    start(f, 9);
+    assert_false(next_job(f, 300, STEP_NONE, &job, &by));
+}
+
 static void a_reply_goes_on_with_its_own_entry(void **state)
 {
     struct fixture *f = *state;
@@ -271,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_refused_begins_anew_and_finds_the_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_have_happened_is_looked_for_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_note_in_doubt_comes_back_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reply_goes_on_with_its_own_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retried_reply_takes_no_new_hint_along, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_that_died_elsewhere_lists_again, set_up, tear_down),
