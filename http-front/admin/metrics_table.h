@@ -12,6 +12,10 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
 // Counters: id (METRIC_id), name, label name or "", label value, help
 #define METRICS_COUNTERS(X)                                                                                            \
     X(HTTP_CONNECTIONS, "deskbell_http_connections_total", "", "", "Connections taken by the webhook listener.")       \
+    X(HTTP_CUT_LATE, "deskbell_http_connections_cut_total", "reason", "late",                                          \
+      "Connections ended by us: too slow, or slow while all threads were taken.")                                      \
+    X(HTTP_CUT_FULL, "deskbell_http_connections_cut_total", "reason", "full",                                          \
+      "Connections ended by us: too slow, or slow while all threads were taken.")                                      \
     X(HTTP_MALFORMED, "deskbell_http_malformed_total", "", "", "Requests that were not HTTP as this server reads it.") \
     X(HTTP_NOT_FOUND, "deskbell_http_not_found_total", "", "", "Requests for a path that is not served.")              \
     X(FRAMES_BAD_REPORT, "deskbell_frames_undecodable_total", "frame", "report",                                       \

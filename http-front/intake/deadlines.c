@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "http-front/admin/metrics.h"
 #include "http-front/intake/sockets.h"
 #include "proto/clock.h"
 
@@ -19,14 +20,22 @@ struct deadlines {
     struct deadline *first; // in no order: there are never more than threads
     int64_t wakes_ms;       // when the thread will look next, 0: when it is told to
     bool stopping;
+    bool pressed; // all threads are taken
 };
 
-static void cut(struct deadline *deadline)
+static void cut(struct deadline *deadline, int64_t now_ms)
 {
     atomic_store(&deadline->passed, true);
+    metrics_count(now_ms < deadline->at_ms ? METRIC_HTTP_CUT_FULL : METRIC_HTTP_CUT_LATE);
     int fd = sockets_find_connection(deadline->remote, deadline->remote_port, deadline->local_port);
     if (fd >= 0)
-        shutdown(fd, SHUT_RD);
+        shutdown(fd, deadline->writing ? SHUT_RDWR : SHUT_RD);
+}
+
+static int64_t ends_ms(const struct deadlines *self, const struct deadline *deadline)
+{
+    int64_t pressed_ms = deadline->begun_ms + DEADLINES_PRESSED_MS;
+    return self->pressed && pressed_ms < deadline->at_ms ? pressed_ms : deadline->at_ms;
 }
 
 // Cuts all that are late and returns when the next one will be, 0 for none.
@@ -36,10 +45,11 @@ static int64_t cut_late(struct deadlines *self)
     for (struct deadline *at = self->first; at; at = at->next) {
         if (atomic_load(&at->passed))
             continue;
-        if (at->at_ms <= now_ms)
-            cut(at);
-        else if (!next_ms || at->at_ms < next_ms)
-            next_ms = at->at_ms;
+        int64_t end_ms = ends_ms(self, at);
+        if (end_ms <= now_ms)
+            cut(at, now_ms);
+        else if (!next_ms || end_ms < next_ms)
+            next_ms = end_ms;
     }
     return next_ms;
 }
@@ -89,9 +99,11 @@ void deadlines_free(struct deadlines **self)
     *self = NULL;
 }
 
-void deadlines_begin(struct deadlines *self, struct deadline *deadline, int timeout_ms)
+static void begin(struct deadlines *self, struct deadline *deadline, int timeout_ms, bool writing)
 {
-    deadline->at_ms = clock_mono_ms() + timeout_ms;
+    deadline->begun_ms = clock_mono_ms();
+    deadline->at_ms = deadline->begun_ms + timeout_ms;
+    deadline->writing = writing;
     atomic_init(&deadline->passed, false);
     pthread_mutex_lock(&self->lock);
     deadline->next = self->first;
@@ -101,8 +113,27 @@ void deadlines_begin(struct deadlines *self, struct deadline *deadline, int time
     self->first = deadline;
     // Nearly every read ends long before its deadline, and the thread then finds nothing to do at it: no need to wake
     // it for each one, as long as it looks before this deadline anyway.
-    if (!self->wakes_ms || deadline->at_ms < self->wakes_ms)
+    if (!self->wakes_ms || ends_ms(self, deadline) < self->wakes_ms)
         pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+void deadlines_begin(struct deadlines *self, struct deadline *deadline, int timeout_ms)
+{
+    begin(self, deadline, timeout_ms, false);
+}
+
+void deadlines_begin_write(struct deadlines *self, struct deadline *deadline, int timeout_ms)
+{
+    begin(self, deadline, timeout_ms, true);
+}
+
+void deadlines_press(struct deadlines *self, bool pressed)
+{
+    pthread_mutex_lock(&self->lock);
+    if (pressed && !self->pressed)
+        pthread_cond_signal(&self->changed);
+    self->pressed = pressed;
     pthread_mutex_unlock(&self->lock);
 }
 

@@ -11,10 +11,15 @@
 
 struct deadlines;
 
-// One read being watched. Lives on the reader's stack between deadlines_begin and deadlines_end.
+// While every thread is taken, nobody may keep one longer than this for one step: sending the headers, sending the
+// body, reading the answer, being idle. Senders behind a proxy need a few milliseconds.
+#define DEADLINES_PRESSED_MS 500
+
+// One read being watched. Its owner keeps it where it is between deadlines_begin and deadlines_end.
 struct deadline {
     struct deadline *next, **link;
-    int64_t at_ms;
+    int64_t begun_ms, at_ms;
+    bool writing; // end the writing as well as the reading
     struct in_addr remote;
     uint16_t remote_port, local_port; // host order; with `remote` they name the connection
     atomic_bool passed;
@@ -30,4 +35,10 @@ void deadlines_free(struct deadlines **self);
  */
 void deadlines_begin(struct deadlines *self, struct deadline *deadline, int timeout_ms);
 void deadlines_end(struct deadlines *self, struct deadline *deadline);
+
+/** The same for one write: what still writes when the time is over fails, and the connection is of no use any more. */
+void deadlines_begin_write(struct deadlines *self, struct deadline *deadline, int timeout_ms);
+
+/** Says whether all threads are taken now: then every time-out is at most DEADLINES_PRESSED_MS, those begun too. */
+void deadlines_press(struct deadlines *self, bool pressed);
 #endif

@@ -48,8 +48,16 @@ struct listener {
     _Atomic uint16_t port; // 0 before listener_open
     bool seamless;
     atomic_bool leaving;
-    atomic_bool counting; // from when CivetWeb was woken, so that our own connection is not in the numbers
+    atomic_bool serving; // from when CivetWeb was woken, so that our own connection is not in the numbers
     atomic_long open_connections;
+};
+
+// One connection while a thread serves it. CivetWeb keeps it as the connection's user data.
+struct visit {
+    struct listener *listener;
+    struct deadline headers; // from its begin or its last answer until the next request's headers are whole
+    bool watched;
+    bool counted;
 };
 
 #ifdef DESKBELL_SEAMS
@@ -67,15 +75,38 @@ static bool is_ours(const struct listener *self, const struct mg_connection *con
     return mg_get_request_info(connection)->server_port == atomic_load(&self->port);
 }
 
+// The next request's headers are being waited for. CivetWeb's own time-out holds too, but knows nothing of pressure.
+static void await_headers(struct visit *visit, const struct mg_connection *connection)
+{
+    const struct mg_request_info *info = mg_get_request_info(connection);
+    if (!info || !is_ours(visit->listener, connection))
+        return;
+    request_name_connection(info, &visit->headers);
+    deadlines_begin(visit->listener->deadlines, &visit->headers, visit->listener->options.request_timeout_ms);
+    visit->watched = true;
+}
+
+static void stop_awaiting(struct visit *visit)
+{
+    if (visit->watched)
+        deadlines_end(visit->listener->deadlines, &visit->headers);
+    visit->watched = false;
+}
+
 static int on_request(struct mg_connection *connection)
 {
     struct listener *self = listener_of(connection);
+    struct visit *visit = mg_get_user_connection_data(connection);
     struct request request;
+    if (visit)
+        stop_awaiting(visit);
     request_begin(&request, connection, self->deadlines, &self->leaving);
     if (is_ours(self, connection))
         self->options.handle(self->options.arg, &request);
     else
         request_refuse(&request, 503, "Retry-After: 5\r\n", "not served here");
+    if (visit)
+        await_headers(visit, connection);
     return request.status ? request.status : 500;
 }
 
@@ -102,22 +133,45 @@ static int on_log(const struct mg_connection *connection, const char *message)
     return 1;
 }
 
+// A thread takes a connection. CivetWeb gives every connection that waits to a thread, so as many as there are threads
+// means that others may be waiting.
 static int on_connected(const struct mg_connection *connection, void **data)
 {
     struct listener *self = listener_of(connection);
-    if (!atomic_load(&self->counting))
+    if (!atomic_load(&self->serving))
         return 0;
-    metrics_count(METRIC_HTTP_CONNECTIONS);
-    metrics_set(GAUGE_HTTP_OPEN, atomic_fetch_add(&self->open_connections, 1) + 1);
-    *data = self; // it was counted
+    struct visit *visit = calloc(1, sizeof *visit);
+    if (!visit)
+        abort();
+    visit->listener = self;
+    visit->counted = self->options.counted;
+    long open = atomic_fetch_add(&self->open_connections, 1) + 1;
+    if (visit->counted) {
+        metrics_count(METRIC_HTTP_CONNECTIONS);
+        metrics_set(GAUGE_HTTP_OPEN, open);
+    }
+    if (open >= self->options.threads)
+        deadlines_press(self->deadlines, true);
+    await_headers(visit, connection);
+    *data = visit;
     return 0;
 }
 
 static void on_disconnect(const struct mg_connection *connection)
 {
-    struct listener *self = mg_get_user_connection_data(connection);
-    if (self)
-        metrics_set(GAUGE_HTTP_OPEN, atomic_fetch_sub(&self->open_connections, 1) - 1);
+    struct visit *visit = mg_get_user_connection_data(connection);
+    if (!visit)
+        return;
+    struct listener *self = visit->listener;
+    stop_awaiting(visit);
+    long open = atomic_fetch_sub(&self->open_connections, 1) - 1;
+    if (visit->counted)
+        metrics_set(GAUGE_HTTP_OPEN, open);
+    // Not at the first that leaves: the next one may wait already, and its time would begin anew.
+    if (open < self->options.threads - self->options.threads / 4)
+        deadlines_press(self->deadlines, false);
+    mg_set_user_connection_data(connection, NULL);
+    free(visit);
 }
 
 // Starts CivetWeb on an address. No document root: it has no files to serve, and every request goes to on_request.
@@ -272,7 +326,7 @@ static bool open_without_slot(struct listener *self, char *why, size_t why_size)
                  self->options.name, address);
         return false;
     }
-    atomic_store(&self->counting, self->options.counted);
+    atomic_store(&self->serving, true);
     atomic_store(&self->port, (uint16_t)port.port);
     return true;
 }
@@ -300,7 +354,7 @@ bool listener_open(struct listener *self, char *why, size_t why_size)
     if (dup3(fd, self->slot, O_CLOEXEC) != self->slot)
         abort();
     wake(self);
-    atomic_store(&self->counting, self->options.counted);
+    atomic_store(&self->serving, true);
     close_second(self);
     return true;
 }

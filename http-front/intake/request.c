@@ -16,6 +16,8 @@
 // sender still pushes is taken and thrown away, up to this much and this long.
 #define LINGER_BYTES (4u * 1024 * 1024)
 #define LINGER_MS    1000
+// An answer is small: only who never reads lets it wait.
+#define WRITE_MS 10000
 
 void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines,
                    const atomic_bool *leaving)
@@ -82,12 +84,17 @@ static enum answer check_framing(const struct request *self, bool *chunked, size
     return ANSWER_ACCEPTED;
 }
 
+void request_name_connection(const struct mg_request_info *info, struct deadline *deadline)
+{
+    deadline->remote_port = (uint16_t)info->remote_port;
+    deadline->local_port = (uint16_t)info->server_port;
+    if (inet_pton(AF_INET, info->remote_addr, &deadline->remote) != 1)
+        deadline->remote.s_addr = 0;
+}
+
 static void watch(struct request *self, struct deadline *deadline, int timeout_ms)
 {
-    deadline->remote_port = (uint16_t)self->info->remote_port;
-    deadline->local_port = (uint16_t)self->info->server_port;
-    if (inet_pton(AF_INET, self->info->remote_addr, &deadline->remote) != 1)
-        deadline->remote.s_addr = 0;
+    request_name_connection(self->info, deadline);
     deadlines_begin(self->deadlines, deadline, timeout_ms);
 }
 
@@ -205,8 +212,16 @@ void request_answer(struct request *self, int status, const char *type, const ch
     memcpy(whole, head, (size_t)length);
     if (size)
         memcpy(whole + length, text, size);
-    mg_write(self->connection, whole, (size_t)length + size);
+    struct deadline deadline;
+    request_name_connection(self->info, &deadline);
+    deadlines_begin_write(self->deadlines, &deadline, WRITE_MS);
+    int written = mg_write(self->connection, whole, (size_t)length + size);
+    deadlines_end(self->deadlines, &deadline);
     free(whole);
+    if (written < 0 || atomic_load(&deadline.passed)) {
+        mg_disable_connection_keep_alive(self->connection);
+        return; // who does not read its answer is not waited for
+    }
     if (!self->body_read)
         linger(self);
 }

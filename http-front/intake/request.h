@@ -26,6 +26,9 @@ struct request {
 void request_begin(struct request *self, struct mg_connection *connection, struct deadlines *deadlines,
                    const atomic_bool *leaving);
 
+/** Fills in which connection a deadline is about. */
+void request_name_connection(const struct mg_request_info *info, struct deadline *deadline);
+
 /** The path without the query, "" when there is none. */
 const char *request_path(const struct request *self);
 /** True when the method is `method`. */
