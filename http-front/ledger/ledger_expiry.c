@@ -8,6 +8,9 @@
 #include "http-front/ledger/ledger_engine.h"
 #include "proto/log.h"
 
+// What intake may write while a table is merged.
+static const uint64_t spare_bytes = (uint64_t)64 << 20;
+
 struct lifetime {
     enum record_kind kind;
     uint64_t keep_ms;
@@ -127,10 +130,27 @@ void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, 
         options, rocksdb_compactionfilterfactory_create(owned, free, sweep_new, expiry_name));
 }
 
+// Merging a whole table takes its size once more until it is done. Without room for that the old stays; intake is
+// refused near the floor anyway.
+static bool has_room(struct ledger *self, enum ledger_table table)
+{
+    uint64_t bytes = 0;
+    if (rocksdb_property_int_cf(self->db, self->tables[table], "rocksdb.total-sst-files-size", &bytes) != 0)
+        return false;
+    uint64_t free_bytes = ledger_free_bytes(self);
+    if (free_bytes >= bytes + spare_bytes)
+        return true;
+    log_warn("ledger_expiry_waits", "free_bytes=%llu needed_bytes=%llu", (unsigned long long)free_bytes,
+             (unsigned long long)(bytes + spare_bytes));
+    return false;
+}
+
 // A table that is damaged is left alone: merging it would stop all writing, and what is readable in it still is read.
 static void expire_table(struct ledger *self, rocksdb_compactoptions_t *how, enum ledger_table table)
 {
     char *problem = ledger_damage(self, table);
+    if (!problem && !has_room(self, table))
+        return;
     if (!problem) {
         rocksdb_compact_range_cf_opt(self->db, self->tables[table], how, NULL, 0, NULL, 0);
         return;

@@ -25,6 +25,8 @@ static const size_t cache_bytes = (size_t)16 << 20;
 static const size_t buffers_bytes = (size_t)24 << 20;
 static const size_t buffer_bytes = (size_t)8 << 20;
 static const uint64_t wal_bytes = (uint64_t)32 << 20;
+static const uint64_t table_file_bytes = (uint64_t)8 << 20;
+static const uint64_t first_level_bytes = (uint64_t)64 << 20;
 static const double bloom_bits = 10.0;
 
 enum { COUNTER_BITS = 40, CLOCK_EVERY_MS = 10 * 60 * 1000 };
@@ -50,6 +52,11 @@ static rocksdb_options_t *options_new(rocksdb_cache_t *cache)
     rocksdb_options_set_write_buffer_size(options, buffer_bytes);
     rocksdb_options_set_arena_block_size(options, (size_t)256 << 10);
     rocksdb_options_set_max_background_jobs(options, 2);
+    // One merge at a time, and of bounded size, so that it fits below the free-space floor with what is written
+    // meanwhile.
+    rocksdb_options_set_target_file_size_base(options, table_file_bytes);
+    rocksdb_options_set_max_bytes_for_level_base(options, first_level_bytes);
+    rocksdb_options_set_max_compaction_bytes(options, first_level_bytes);
     rocksdb_options_set_max_open_files(options, 256);
     rocksdb_options_set_max_manifest_file_size(options, (size_t)4 << 20);
     // RocksDB's own log: warnings, three files of a megabyte.

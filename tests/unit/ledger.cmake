@@ -5,6 +5,8 @@ deskbell_unit_test(ledger_backup front_ledger Threads::Threads)
 deskbell_unit_test(ledger_clock front_ledger Threads::Threads)
 deskbell_unit_test(ledger_crash front_ledger)
 deskbell_unit_test(ledger_damage front_ledger)
+deskbell_unit_test(ledger_disk front_ledger Threads::Threads)
+deskbell_unit_test(ledger_million front_ledger Threads::Threads)
 deskbell_unit_test(ledger_powercut front_ledger Threads::Threads)
 target_sources(test_ledger_powercut PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/recorded_disk.c)
 deskbell_unit_test(ledger_refused front_ledger dep::rocksdb)
@@ -20,7 +22,8 @@ foreach(name committer committer_trouble)
   target_link_options(test_${name} PRIVATE -Wl,--wrap=ledger_write -Wl,--wrap=ledger_free_bytes)
 endforeach()
 if(DESKBELL_SANITIZE MATCHES "thread")
-  set_tests_properties(unit_ledger unit_ledger_backup unit_ledger_clock unit_ledger_crash unit_ledger_damage unit_ledger_powercut unit_ledger_refused
+  set_tests_properties(unit_ledger unit_ledger_backup unit_ledger_clock unit_ledger_crash unit_ledger_damage unit_ledger_disk unit_ledger_million
+    unit_ledger_powercut unit_ledger_refused
     unit_ledger_v1 unit_mailbox unit_committer
     unit_committer_trouble PROPERTIES
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
