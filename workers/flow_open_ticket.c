@@ -68,6 +68,8 @@ static void read_customer_finish(struct job_context *context, const struct respo
     else
         log_info("customer_unread", "conversation=%s problem=%s", context->job->lane.conversation, response->problem);
     flow_done(report, STEP_CREATE_TICKET, "");
+    // Where the budget is short, this decides whose ticket is opened first.
+    report->worth_cents = context->found.context.cart_valid ? context->found.context.cart_cents : 0;
 }
 
 // ---- create the ticket ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
+#include "proto/seam.h"
 
 // A note is composed of at most this much; what is beyond waits for the next note.
 enum { NOTE_MAX_MESSAGES = 100, NOTE_MAX_BYTES = 48 * 1024, UNREADABLE_RETRY_MS = 1000 };
@@ -191,6 +192,7 @@ void handout_claimed(struct dispatcher *self, struct out *out)
         schedule_consider(self, side);
         return;
     }
+    seam_kill(SEAM_CLAIMED, steps_name(out->step));
     send_out(self, out);
 }
 

@@ -16,75 +16,6 @@
 #define CHATS    10
 #define MESSAGES 4 // in each
 
-// The whole conversation, with a worker that is killed at one moment of one step in it.
-static void talk_with_a_worker_killed(void **state, const char *moment_and_step)
-{
-    char kill[64], once[64];
-    const char *once_file = NULL;
-    struct scenario_options options;
-    scenario_options_init(&options);
-    snprintf(kill, sizeof kill, "DESKBELL_TEST_KILL=%s", moment_and_step);
-    snprintf(once, sizeof once, "DESKBELL_TEST_ONCE_FILE=/tmp/dbs.once.%d", (int)getpid());
-    once_file = strchr(once, '=') + 1;
-    unlink(once_file);
-    options.environment[0] = kill;
-    options.environment[1] = once;
-    struct scenario *s = scenario_begin(state, &options);
-
-    customer_writes(s, "ada", "first question");
-    ticket_appears_within(s, "ada", 10000);
-    customer_writes(s, "ada", "second question");
-    ticket_shows_within(s, "ada", "second question", 10000);
-    agent_replies(s, "ada", STORY_ANNA, "<p>first answer</p>");
-    chat_shows_within(s, "ada", "first answer", 10000);
-    agent_types_in_chat(s, "ada", STORY_ANNA, "second answer");
-    ticket_shows_within(s, "ada", "second answer", 10000);
-    everything_settles_within(s, 20000);
-
-    bool killed = access(once_file, F_OK) == 0;
-    unlink(once_file);
-    assert_true(killed); // else nothing was tested
-    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
-    static const char *const questions[] = {"first question", "second question"};
-    ticket_shows_in_order(s, "ada", questions, 2);
-    ticket_shows_times(s, "ada", "first answer", 1);
-    ticket_shows_times(s, "ada", "second answer", 1);
-    chat_shows_times(s, "ada", "first answer", 1);
-    chat_shows_times(s, "ada", "second answer", 1);
-    no_dead_letters(s);
-    scenario_end(s);
-}
-
-static void a_worker_dies_after_creating_the_ticket(void **state)
-{
-    talk_with_a_worker_killed(state, "after_call:create_ticket");
-}
-
-static void a_worker_dies_after_appending_the_note(void **state)
-{
-    talk_with_a_worker_killed(state, "after_call:append_note");
-}
-
-static void a_worker_dies_after_posting_the_message(void **state)
-{
-    talk_with_a_worker_killed(state, "after_call:post_message");
-}
-
-static void a_worker_dies_after_mirroring_the_agent(void **state)
-{
-    talk_with_a_worker_killed(state, "after_call:mirror_note");
-}
-
-static void a_worker_dies_before_creating_the_ticket(void **state)
-{
-    talk_with_a_worker_killed(state, "before_call:create_ticket");
-}
-
-static void a_worker_dies_before_posting_the_message(void **state)
-{
-    talk_with_a_worker_killed(state, "before_call:post_message");
-}
-
 // ---------------------------------------------------------------- many conversations and a blow in the middle
 struct crowd {
     struct draft drafts[CHATS * MESSAGES];
@@ -229,12 +160,6 @@ static void a_worker_stopped_after_the_work_is_killed_and_the_ticket_found(void 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_worker_dies_after_creating_the_ticket, scenario_teardown),
-        cmocka_unit_test_teardown(a_worker_dies_after_appending_the_note, scenario_teardown),
-        cmocka_unit_test_teardown(a_worker_dies_after_posting_the_message, scenario_teardown),
-        cmocka_unit_test_teardown(a_worker_dies_after_mirroring_the_agent, scenario_teardown),
-        cmocka_unit_test_teardown(a_worker_dies_before_creating_the_ticket, scenario_teardown),
-        cmocka_unit_test_teardown(a_worker_dies_before_posting_the_message, scenario_teardown),
         cmocka_unit_test_teardown(the_front_dies_and_keeps_its_word, scenario_teardown),
         cmocka_unit_test_teardown(everything_dies_at_once_and_starts_again, scenario_teardown),
         cmocka_unit_test_teardown(the_supervisor_dies_and_its_children_follow, scenario_teardown),

@@ -25,6 +25,7 @@ static void the_whole_way(void **state)
     assert_int_equal(c->request.timeout_ms, 1000);
     case_ok(c, ANNA);
     case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+    assert_int_equal(c->report.worth_cents, 24900); // before the ticket exists: it orders the queue for it
     case_calls(c, STEP_CREATE_TICKET, "POST", "/tickets",
                "{\"subject\":\"249.00 · Anna <b>Rossi: My boiler is cold\","
                "\"description\":\"<div><b>10:20:30 UTC</b> My boiler is cold</div><hr><div>From the shop&#39;s chat"
