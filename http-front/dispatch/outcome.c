@@ -10,6 +10,7 @@
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
+#include "proto/seam.h"
 
 enum { SUSPECT_DEATHS = 3, CONTEXT_ATTEMPTS = 3, HTTP_TOO_MANY = 429, RETRY_LEAST_MS = 20 };
 
@@ -540,6 +541,7 @@ void outcome_report(struct dispatcher *self, const struct report *report)
         health_set_clock(steps_upstream_name((enum upstream)report->upstream),
                          (int64_t)report->date_ms - clock_wall_ms());
     metrics_count_report(report->step, report->outcome);
+    seam_kill(SEAM_REPORTED, steps_name(report->step));
     if (!out) {
         apply_late(self, report);
         return;
@@ -579,6 +581,7 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
     struct side *side = out->side;
     struct item *item = out->item;
     struct conversation *conversation = side->conversation;
+    seam_kill(SEAM_RECORDED, steps_name(out->step));
     if (out->link)
         links_send_ack(self->links, out->link, out->job_id);
     if (out->after == AFTER_STEP) {
