@@ -60,7 +60,7 @@ struct dispatcher {
     int wake_fd; // eventfd: dispatcher_drain was called
     bool draining;
     uint64_t drain_until_ms;
-    uint64_t drain_for_ms; // written before wake_fd is
+    _Atomic uint64_t drain_for_ms; // written before wake_fd is
 };
 
 // ---- schedule.c
