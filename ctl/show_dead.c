@@ -158,7 +158,12 @@ static enum exit_code change(const struct session *session, const char *command,
         int64_t now = words_number(answer, "letters_matched");
         matched += now;
         json_array_extend(letters, json_object_get(answer, "letters"));
-        more = words_yes(answer, "more") && !dry_run && now;
+        more = words_yes(answer, "more");
+        if (more && (dry_run || !now)) { // it reads a bounded number, and found nothing to do among them
+            fputs("deskbellctl: there are too many dead letters to look at all of them; begin with another cause\n",
+                  stderr);
+            code = EXIT_REFUSED;
+        }
         snprintf(before, sizeof before, "%" PRId64, words_number(answer, "before"));
         arguments[3] = before;
         json_decref(answer);

@@ -13,6 +13,15 @@
 
 enum { BACKUP_LOOK_MS = 200 };
 
+static bool changes(const char *command)
+{
+    static const char *const those[] = {"pause", "resume", "dead-retry", "dead-drop", "backup"};
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        if (strcmp(command, those[i]) == 0)
+            return true;
+    return false;
+}
+
 enum exit_code show_ask(const struct session *session, const char *command, const char *const *arguments, size_t count,
                         json_t **answer)
 {
@@ -22,6 +31,8 @@ enum exit_code show_ask(const struct session *session, const char *command, cons
         return EXIT_DONE;
     words_clean(why);
     fprintf(stderr, "deskbellctl: %s\n", why);
+    if (result == CALL_UNREACHABLE && changes(command))
+        fputs("deskbellctl: if it only was too slow, it does what was asked of it nevertheless\n", stderr);
     return result == CALL_REFUSED ? EXIT_REFUSED : EXIT_UNREACHABLE;
 }
 

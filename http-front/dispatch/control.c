@@ -18,7 +18,7 @@
 #include "proto/log.h"
 #include "proto/pipes.h"
 
-enum { REQUEST_MAX_BYTES = 64 * 1024, REQUESTS_AT_ONCE = 16, SOCKET_MODE = 0660, FOLDER_MODE = 0710 };
+enum { REQUEST_MAX_BYTES = 64 * 1024, LINGER_MS = 200, REQUESTS_AT_ONCE = 16, SOCKET_MODE = 0660, FOLDER_MODE = 0710 };
 
 static const char group_name[] = "deskbell";
 
@@ -104,7 +104,7 @@ struct control *control_new(const char *runtime_dir, char *why, size_t why_size)
     if (!self || !(self->socket = zsock_new(ZMQ_REP)))
         abort();
     zsock_set_maxmsgsize(self->socket, REQUEST_MAX_BYTES);
-    zsock_set_linger(self->socket, 0);
+    zsock_set_linger(self->socket, LINGER_MS); // the last answer before a restart
     zsock_set_sndtimeo(self->socket, 0);
     if (zsock_bind(self->socket, "%s", endpoint) < 0 || chmod(path, SOCKET_MODE) != 0) {
         snprintf(why, why_size, "Cannot listen for deskbellctl at %s: %s.", endpoint, strerror(errno));

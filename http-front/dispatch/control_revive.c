@@ -51,10 +51,27 @@ static bool keeps_progress(const struct pending *pending, bool doubt)
            (pending->event.kind == EVENT_HINT && pending->step == STEP_POST_MESSAGE && pending->found.size > 0);
 }
 
+// A message that may have opened a ticket, in a conversation whose ticket a later message opened since: its look would
+// take that one for its own, and what it says would be in neither. It is appended like any other.
+static bool was_overtaken(struct dispatcher *self, const struct pending *dead)
+{
+    if (dead->step != STEP_CREATE_TICKET)
+        return false;
+    struct arena *arena = arena_new();
+    struct lane lane;
+    struct found found = {.closed_ticket = ""};
+    bool overtaken = control_lane(self, dead->event.conversation, &lane, arena) && lane.ticket_id && !lane.rebuilt_ms &&
+                     (!dead->found.size ||
+                      record_decode(RECORD_found, dead->found.data, dead->found.size, &found, arena) != RECORD_OK ||
+                      !*found.closed_ticket); // the ticket that it was to follow is no later one
+    arena_free(&arena);
+    return overtaken;
+}
+
 static struct pending reborn(struct dispatcher *self, const struct pending *dead)
 {
     const struct step_info *info = steps_info(dead->step);
-    bool doubt = (dead->claimed || dead->doubt) && info && info->kind == STEP_WRITE;
+    bool doubt = (dead->claimed || dead->doubt) && info && info->kind == STEP_WRITE && !was_overtaken(self, dead);
     struct pending pending = {.seq = ledger_next(self->options.ledger), .event = dead->event};
     if (keeps_progress(dead, doubt)) {
         pending.step = dead->step;

@@ -7,7 +7,7 @@
 #include "http-front/dispatch/control_commands.h"
 #include "proto/clock.h"
 
-enum { MOST_IDS = 50, MOST_WAITING = 200, MOST_HISTORY = 1000, MOST_DEAD_READ = 20000, MOST_DEAD = 100 };
+enum { MOST_IDS = 50, MOST_WAITING = 200, MOST_HISTORY = 1000, MOST_DEAD_READ = 5000, MOST_DEAD = 100 };
 
 // The newest of a list of ids.
 static json_t *ids(const struct written *items, size_t count)

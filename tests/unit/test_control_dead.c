@@ -104,6 +104,29 @@ static void what_may_have_happened_is_looked_for_first(void **state)
     expect_job(f, STEP_APPEND_NOTE, &by);
 }
 
+// The look for a ticket knows only whose conversation it is: it must not take another message's ticket for this one's.
+static void a_ticket_in_doubt_that_was_overtaken_is_appended(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *by = NULL;
+    struct pending letter = {
+        .event = message("c1", "m1"), .step = STEP_CREATE_TICKET, .claimed = true, .claimed_ms = 99, .doubt = true};
+    with_a_ticket(f);
+    dies(f, LETTER, letter);
+    letter.event = message("c2", "m2");
+    dies(f, LETTER + 1, letter);
+    knows(f, (struct lane){.conversation = "c3", .user = "u", .ticket_id = 43, .rebuilt_ms = 1, .updated_ms = wall()});
+    letter.event = message("c3", "m3");
+    dies(f, LETTER + 2, letter);
+    start(f, 7);
+    done(f, "dead-retry", "seq", "1000", "", "0");
+    expect_job(f, STEP_APPEND_NOTE, &by);
+    done(f, "dead-retry", "seq", "1001", "", "0"); // no ticket yet
+    expect_job(f, STEP_LOOK_TICKET, &by);
+    done(f, "dead-retry", "seq", "1002", "", "0"); // its ticket was found by its field: it may be this very one
+    expect_job(f, STEP_LOOK_TICKET, &by);
+}
+
 // A note of three messages may have been written, and its looks failed until it was given up on. A look finds a note as
 // it was composed, so the three come back as one, whichever of them is named.
 static void a_note_in_doubt_comes_back_whole(void **state)
@@ -322,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_refused_begins_anew_and_finds_the_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_have_happened_is_looked_for_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_in_doubt_that_was_overtaken_is_appended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_note_in_doubt_comes_back_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reply_goes_on_with_its_own_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_retried_reply_takes_no_new_hint_along, set_up, tear_down),
