@@ -175,7 +175,8 @@ static void put_requester(struct job_context *context, json_t *ticket)
 static enum step_choice create_begin(struct job_context *context, struct request *request, struct report *report)
 {
     struct found *found = &context->found;
-    if (context->job->lane.ticket_id && !*found->closed_ticket) { // a late report: the conversation has its ticket
+    // A late report, or another message of the conversation: it has its ticket, or the one that follows.
+    if (context->job->lane.ticket_id && strtoull(found->closed_ticket, NULL, 10) != context->job->lane.ticket_id) {
         found->omit = 0;
         flow_done(report, STEP_APPEND_NOTE, "");
         return STEP_ANSWER;

@@ -152,7 +152,9 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     bool is_look = steps_looked_for(choice->step) != STEP_NONE;
     if (!is_look)
         item->step = (uint8_t)choice->step;
-    out->settled_look = is_look && now >= item->doubt_since_mono_ms + self->rules.settle_ms;
+    if (is_look && !item->look.size) // its first page; what comes into that later is not seen by the others
+        item->looked_out = now >= item->doubt_since_mono_ms + self->rules.settle_ms;
+    out->settled_look = is_look && item->looked_out;
     const struct record_buffer *found = is_look && item->look.size ? &item->look : &item->found;
     out->job.job_id = job_id;
     out->job.step = choice->step;
@@ -186,8 +188,8 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
 void handout_claimed(struct dispatcher *self, struct out *out)
 {
     struct side *side = out->side;
-    if (!out->link || self->draining) {
-        // Its worker died meanwhile, or we are leaving: the claim stands on disk and has not left this process.
+    if (!out->link || out->link->leaving || self->draining) {
+        // Its worker died or leaves, or we are leaving: the claim stands on disk and has not left this process.
         put_back(self, side, &out);
         schedule_consider(self, side);
         return;

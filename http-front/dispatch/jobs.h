@@ -34,7 +34,7 @@ struct out {
     uint32_t missed;        // censuses in a row that should have named it and did not
     uint8_t step;           // enum step
     bool alone;             // a suspect, alone on its worker
-    bool settled_look;      // a look that was handed out after the settling time
+    bool settled_look;      // a look whose first page was handed out after the settling time
     bool in_doubt;          // AFTER_STEP: the next step must be looked for first
     enum after after;
     struct record_buffer kept; // a poll's report while what it found goes to the committer; owned

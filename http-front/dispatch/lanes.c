@@ -116,11 +116,12 @@ static bool goes_before(const struct item *a, const struct item *b)
 
 void lanes_add(struct side *side, struct item *item)
 {
-    struct item **at = &side->head;
+    struct item **at = side->last && !goes_before(item, side->last) ? &side->last->next : &side->head;
     while (*at && !goes_before(item, *at))
         at = &(*at)->next;
     item->next = *at;
     *at = item;
+    side->last = item;
     side->count++;
 }
 
@@ -135,6 +136,8 @@ void lanes_remove(struct side *side, struct item *item)
     side->count--;
     if (side->active == item)
         side->active = NULL;
+    if (side->last == item)
+        side->last = NULL;
 }
 
 struct item *lanes_find(const struct side *side, uint64_t seq)

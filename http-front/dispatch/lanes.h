@@ -42,7 +42,7 @@ struct item {
     bool unsent;     // claimed, but known not to have left this process
     bool doubt;      // look first
     bool stored;     // has a pending record in the ledger
-    bool looked_out; // the look in flight was handed out after the settling time
+    bool looked_out; // the first page of the look under way was handed out after the settling time
 };
 
 enum side_state {
@@ -55,6 +55,7 @@ enum side_state {
 struct side {
     struct conversation *conversation;
     struct item *head; // waiting, sorted by (time_ms, seq)
+    struct item *last; // that was added, NULL once it is gone: most are said after it
     size_t count;
     size_t work;         // of these, those that are no polls
     struct item *active; // begun and to be finished before others; also in the list

@@ -346,6 +346,25 @@ static void not_found(struct dispatcher *self, struct out *out)
     again(self, out);
 }
 
+// A notice lets others pass while it waits. Two writes of one side must never be in doubt at once: so the disk must say
+// first that this one did not happen.
+static void pass_over(struct dispatcher *self, struct out *out)
+{
+    struct item *item = out->item;
+    struct arena *arena = arena_new();
+    struct event event;
+    if (record_event(self, out->side, item, &event, arena)) {
+        struct ledger_batch *batch = ledger_batch_new();
+        record_pending(batch, item, &event);
+        out->side->active = NULL;
+        out->after = AFTER_STAY;
+        submit(self, out, batch);
+    } else {
+        again(self, out);
+    }
+    arena_free(&arena);
+}
+
 static void retry(struct dispatcher *self, struct out *out, const struct report *report)
 {
     struct item *item = out->item;
@@ -371,7 +390,10 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
         item->step = STEP_NONE;
         lanes_set_bytes(&item->found, NULL, 0);
     }
-    again(self, out);
+    if (item->kind == EVENT_NOTICE && is_write)
+        pass_over(self, out);
+    else
+        again(self, out);
 }
 
 static bool gives_up(const struct dispatcher *self, const struct out *out, const struct report *report)

@@ -1,6 +1,6 @@
 if(TARGET front_dispatch)
   deskbell_unit_test(lanes front_dispatch)
-  foreach(name late polls suspects)
+  foreach(name doubt late polls suspects)
     deskbell_unit_test(dispatch_${name} front_dispatch)
   endforeach()
 endif()

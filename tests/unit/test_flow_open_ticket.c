@@ -440,6 +440,18 @@ static void without_the_field_the_description_tells(void **state)
     case_free(c);
 }
 
+// Another message of the conversation has opened the one that follows meanwhile.
+static void a_ticket_that_was_followed_already_is_not_followed_again(void **state)
+{
+    (void)state;
+    struct flow_case *c = case_new("");
+    c->job.lane.ticket_id = 50;
+    c->context.found.closed_ticket = "41";
+    assert_int_equal(case_begin(c, STEP_CREATE_TICKET), STEP_ANSWER);
+    case_outcome(c, OUTCOME_DONE, STEP_APPEND_NOTE);
+    case_free(c);
+}
+
 static void a_ticket_that_follows_another_is_not_taken_for_it(void **state)
 {
     (void)state;
@@ -482,6 +494,7 @@ int main(void)
         cmocka_unit_test(a_look_reads_page_after_page),
         cmocka_unit_test(a_helpdesk_clock_far_off_is_looked_at_again),
         cmocka_unit_test(without_the_field_the_description_tells),
+        cmocka_unit_test(a_ticket_that_was_followed_already_is_not_followed_again),
         cmocka_unit_test(a_ticket_that_follows_another_is_not_taken_for_it),
     };
     log_init("test", LOG_LEVEL_ERROR);

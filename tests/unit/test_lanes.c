@@ -11,8 +11,11 @@
 
 #include "http-front/dispatch/lanes.h"
 
-static const struct lane_rules rules = {
-    .gather_quiet_ms = 1000, .gather_max_ms = 1500, .context_wait_ms = 1000, .ticket_wait_ms = 60000, .settle_ms = 5000};
+static const struct lane_rules rules = {.gather_quiet_ms = 1000,
+                                        .gather_max_ms = 1500,
+                                        .context_wait_ms = 1000,
+                                        .ticket_wait_ms = 60000,
+                                        .settle_ms = 5000};
 
 static struct conversation *with_ticket(uint64_t ticket_id)
 {
@@ -276,6 +279,34 @@ static void the_record_is_kept_as_a_copy(void **state)
     lanes_conversation_free(&c);
 }
 
+// Who writes without end while the helpdesk is down must not bring the others to a stop.
+static void a_long_lane_is_no_burden(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *poll = add(c, EVENT_POLL_CHAT, 1, UINT64_MAX, 0);
+    for (uint64_t i = 0; i < 500000; i++) {
+        add(c, EVENT_CUSTOMER_MESSAGE, 10 + i, 1000 + i, 0);
+        if (i % 100 == 0) { // hints join the poll on the other side
+            struct item *hint = add(c, EVENT_HINT, 10 + i, 1000 + i, 0);
+            assert_ptr_equal(hint->next, poll);
+        }
+    }
+    struct item *early = add(c, EVENT_CUSTOMER_MESSAGE, 2, 500, 0); // said first, arrived last
+    assert_ptr_equal(c->sides[SIDE_DESK].head, early);
+    struct item *second = early->next;
+    lanes_remove(&c->sides[SIDE_DESK], early);
+    lanes_item_free(&early);
+    struct item *last = add(c, EVENT_CUSTOMER_MESSAGE, 3, 999, 0);
+    assert_ptr_equal(last->next, second);
+    uint64_t before = 0;
+    for (struct item *item = c->sides[SIDE_DESK].head; item; item = item->next) {
+        assert_true(item->time_ms > before);
+        before = item->time_ms;
+    }
+    lanes_conversation_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_first_message_goes_at_once_and_alone),
         cmocka_unit_test(a_customer_who_cannot_be_read_in_time_gets_a_ticket_all_the_same),
         cmocka_unit_test(the_order_is_when_it_was_said),
+        cmocka_unit_test(a_long_lane_is_no_burden),
         cmocka_unit_test(messages_gather_until_it_is_quiet),
         cmocka_unit_test(an_agents_message_between_divides_the_note),
         cmocka_unit_test(a_retry_holds_the_lane_but_a_context_read_does_not),
