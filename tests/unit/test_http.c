@@ -119,6 +119,13 @@ static int listening_socket(uint16_t *port)
 
 static int request_timeout_ms = 1000;
 
+// What measures time would measure valgrind's: ./dev test says when it runs the tests under that.
+#define NOT_UNDER_VALGRIND()                                                                                           \
+    do {                                                                                                               \
+        if (getenv("DESKBELL_TEST_SLOW"))                                                                              \
+            skip();                                                                                                    \
+    } while (0)
+
 static struct world *world_stage(int listen_fd, int admin_fd)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -646,6 +653,7 @@ static void expect_100_continue_is_answered(void **state)
 // Each connection sends the beginning of something and then nothing, or one byte now and then.
 static void slow_senders_are_ended_and_hold_up_nobody(void **state)
 {
+    NOT_UNDER_VALGRIND();
     struct world *world = *state;
     int fds[7]; // of 8 threads
     char *request = strdup(signed_request(message("s1", "slow"), ""));
@@ -777,6 +785,7 @@ static void sender_end(struct sender *self, int status, bool close_said)
 static void an_inherited_socket_is_adopted_at_once(void **state)
 {
     (void)state;
+    NOT_UNDER_VALGRIND();
     uint16_t port, admin_port;
     int fd = listening_socket(&port), admin_fd = listening_socket(&admin_port);
     struct world *world = world_stage(fd, admin_fd);
