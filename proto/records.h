@@ -73,6 +73,8 @@ enum event_kind {
     EVENT_POLL_DESK,            // which tickets changed; never stored
     EVENT_POLL_CHAT,            // what was said in one conversation; never stored
     EVENT_POLL_USERS,           // which customers have conversations that nobody told of; never stored
+    EVENT_RESOLVED,             // the chat was resolved in Freshchat: `reason` says so on the ticket
+    EVENT_REOPENED,             // and reopened
 };
 
 enum seen_outcome {

@@ -50,6 +50,8 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
     case EVENT_CONTEXT:
         return has_ticket ? STEP_REREAD_CUSTOMER : STEP_NONE;
     case EVENT_NOTICE:
+    case EVENT_RESOLVED:
+    case EVENT_REOPENED:
         return has_ticket ? STEP_NOTICE_NOTE : STEP_NONE;
     case EVENT_POLL_DESK:
         return STEP_LIST_TICKETS;

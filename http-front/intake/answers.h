@@ -9,7 +9,7 @@
     X(ACCEPTED, 200, "accepted", "accepted")                                                                           \
     X(DUPLICATE, 200, "duplicate", "duplicate")                                                                        \
     X(IGNORED_ACTION, 200, "action", "ignored")             /* an action that Deskbell does not know */                \
-    X(IGNORED_LIFECYCLE, 200, "lifecycle", "ignored")       /* assignment, resolution, reopen: no use yet */           \
+    X(IGNORED_LIFECYCLE, 200, "lifecycle", "ignored")       /* an assignment, or one that says too little */           \
     X(IGNORED_PRIVATE, 200, "private", "ignored")           /* private message */                                      \
     X(IGNORED_BOT_NOTE, 200, "bot_note", "ignored")         /* botsPrivateNote */                                      \
     X(IGNORED_MESSAGE_TYPE, 200, "message_type", "ignored") /* system and unknown message types */                     \

@@ -113,6 +113,19 @@ static bool read_parts(const json_t *message, struct arena *arena, struct parts 
     return lists;
 }
 
+// The signature carries no time, so an old delivery could be sent again (freshworks-api 1.7).
+static enum answer check_age(const json_t *root, const struct normalise_options *options, int64_t *action_ms,
+                             bool *action_known)
+{
+    *action_known = read_time(root, "action_time", action_ms);
+    if (options->replay_window_ms <= 0)
+        return ANSWER_ACCEPTED;
+    if (!*action_known)
+        return ANSWER_BAD_TIME;
+    int64_t age_ms = options->now_ms - *action_ms;
+    return age_ms > options->replay_window_ms || -age_ms > options->replay_window_ms ? ANSWER_BAD_AGE : ANSWER_ACCEPTED;
+}
+
 static struct normalised normalise_message(const json_t *root, const struct normalise_options *options,
                                            struct arena *arena)
 {
@@ -122,14 +135,10 @@ static struct normalised normalise_message(const json_t *root, const struct norm
         return bad(ANSWER_BAD_EVENT);
 
     int64_t action_ms = 0, said_ms = 0;
-    bool action_known = read_time(root, "action_time", &action_ms);
-    if (options->replay_window_ms > 0) {
-        if (!action_known)
-            return bad(ANSWER_BAD_TIME);
-        int64_t age_ms = options->now_ms - action_ms;
-        if (age_ms > options->replay_window_ms || -age_ms > options->replay_window_ms)
-            return bad(ANSWER_BAD_AGE);
-    }
+    bool action_known = false;
+    enum answer age = check_age(root, options, &action_ms, &action_known);
+    if (age != ANSWER_ACCEPTED)
+        return bad(age);
     if (!read_time(message, "created_time", &said_ms)) {
         if (!action_known)
             return bad(ANSWER_BAD_TIME);
@@ -180,21 +189,48 @@ static struct normalised normalise_message(const json_t *root, const struct norm
     return (struct normalised){.result = NORMALISE_EVENT, .answer = ANSWER_ACCEPTED, .event = event};
 }
 
+// A chat that was resolved or reopened: the ticket says so in a private note, after the messages said before it. There
+// is no id of its own, so conversation and time are the key; an event without them is of no use.
+static struct normalised normalise_lifecycle(const json_t *root, const char *member, enum event_kind kind,
+                                             const struct normalise_options *options, struct arena *arena)
+{
+    const json_t *conversation = payload_get(payload_get(payload_get(root, "data"), member), "conversation");
+    struct event event = {.kind = kind};
+    int64_t action_ms = 0;
+    bool action_known = false;
+    enum answer age = check_age(root, options, &action_ms, &action_known);
+    if (age != ANSWER_ACCEPTED)
+        return age == ANSWER_BAD_TIME ? ignored(ANSWER_IGNORED_LIFECYCLE) : bad(age);
+    if (!action_known ||
+        payload_id(conversation, "conversation_id", ID_MAX, arena, &event.conversation) != PAYLOAD_FOUND ||
+        payload_id(conversation, "channel_id", ID_MAX, arena, &event.channel) == PAYLOAD_WRONG)
+        return ignored(ANSWER_IGNORED_LIFECYCLE);
+    if (*event.channel && !channel_served(options, event.channel, ""))
+        return ignored(ANSWER_IGNORED_CHANNEL);
+    event.key = arena_printf(arena, "freshchat:%s:%s:%lld", member, event.conversation, (long long)action_ms);
+    event.time_ms = (uint64_t)action_ms;
+    event.conversation_twin = event.user = event.actor = event.message = "";
+    event.reason =
+        kind == EVENT_RESOLVED ? "The chat was resolved in Freshchat." : "The chat was reopened in Freshchat.";
+    return (struct normalised){.result = NORMALISE_EVENT, .answer = ANSWER_ACCEPTED, .event = event};
+}
+
 static struct normalised normalise_root(const json_t *root, const struct normalise_options *options,
                                         struct arena *arena)
 {
-    static const char *const lifecycle[] = {"conversation_assignment", "conversation_resolution",
-                                            "conversation_reopen"};
     const json_t *action = payload_get(root, "action");
     if (!action) // newer events name themselves elsewhere; unknown ones are acknowledged (freshworks-api 1.3)
         return json_is_string(payload_get(root, "event_type")) ? ignored(ANSWER_IGNORED_ACTION) : bad(ANSWER_BAD_EVENT);
     if (!json_is_string(action))
         return bad(ANSWER_BAD_EVENT);
-    if (!strcmp(json_string_value(action), "message_create"))
+    const char *name = json_string_value(action);
+    if (!strcmp(name, "message_create"))
         return normalise_message(root, options, arena);
-    if (is_one_of(json_string_value(action), lifecycle, sizeof lifecycle / sizeof *lifecycle))
-        return ignored(ANSWER_IGNORED_LIFECYCLE);
-    return ignored(ANSWER_IGNORED_ACTION);
+    if (!strcmp(name, "conversation_resolution"))
+        return normalise_lifecycle(root, "resolve", EVENT_RESOLVED, options, arena);
+    if (!strcmp(name, "conversation_reopen"))
+        return normalise_lifecycle(root, "reopen", EVENT_REOPENED, options, arena);
+    return ignored(!strcmp(name, "conversation_assignment") ? ANSWER_IGNORED_LIFECYCLE : ANSWER_IGNORED_ACTION);
 }
 
 struct normalised normalise_freshchat(const void *body, size_t size, const struct normalise_options *options,

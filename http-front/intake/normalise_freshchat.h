@@ -6,7 +6,8 @@
 
 /**
  * Normalises one raw body. A customer's message becomes EVENT_CUSTOMER_MESSAGE, an agent's EVENT_AGENT_MESSAGE, both
- * with the key "freshchat:message:ID"; all else is ignored or bad. Text beyond the record's bounds is cut at a whole
+ * with the key "freshchat:message:ID"; a chat that was resolved or reopened EVENT_RESOLVED or EVENT_REOPENED, with its
+ * conversation and time as the key; all else is ignored or bad. Text beyond the record's bounds is cut at a whole
  * character, parts beyond them are replaced by one that says so.
  */
 struct normalised normalise_freshchat(const void *body, size_t size, const struct normalise_options *options,

@@ -118,6 +118,19 @@ static void webhooks_out_of_order_are_sorted_by_what_was_said_first(void **state
     scenario_end(s);
 }
 
+static void a_resolution_is_told_on_the_ticket(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    customer_writes(s, "ada", "I think that is all");
+    ticket_appears_within(s, "ada", 2000);
+    assert_true(sandbox_chat_resolve(scenario_sandbox(s), customer_of(s, "ada")->conversation_id, STORY_ANNA));
+    ticket_shows_within(s, "ada", "The chat was resolved in Freshchat.", 3000);
+    everything_settles_within(s, 10000);
+    ticket_shows_times(s, "ada", "The chat was resolved in Freshchat.", 1);
+    chat_shows_times(s, "ada", "The chat was resolved in Freshchat.", 0);
+    scenario_end(s);
+}
+
 static void replies_reach_the_chat_in_order(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
@@ -158,6 +171,7 @@ int main(void)
         cmocka_unit_test_teardown(two_first_messages_at_once_are_one_ticket, scenario_teardown),
         cmocka_unit_test_teardown(the_same_words_twice_are_there_twice, scenario_teardown),
         cmocka_unit_test_teardown(webhooks_out_of_order_are_sorted_by_what_was_said_first, scenario_teardown),
+        cmocka_unit_test_teardown(a_resolution_is_told_on_the_ticket, scenario_teardown),
         cmocka_unit_test_teardown(replies_reach_the_chat_in_order, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,6 +260,27 @@ static void what_needs_a_ticket_waits_for_it_but_not_for_ever(void **state)
     lanes_conversation_free(&c);
 }
 
+static void a_resolution_that_overtook_its_message_waits_for_the_ticket(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct item *resolved = add(c, EVENT_RESOLVED, 1, 500, 0);
+    assert_int_equal(next(c, SIDE_DESK, 10).verdict, LANE_LATER);
+    struct item *said = add(c, EVENT_CUSTOMER_MESSAGE, 2, 100, 5);
+    assert_ptr_equal(next(c, SIDE_DESK, 10).item, said);
+    // It divides what was said before from what was said after it.
+    struct item *after = add(c, EVENT_CUSTOMER_MESSAGE, 3, 900, 6);
+    c->ticket_id = 42;
+    struct item *others[4];
+    assert_int_equal(lanes_gather(&c->sides[SIDE_DESK], said, others, 4), 0);
+    lanes_remove(&c->sides[SIDE_DESK], said);
+    lanes_item_free(&said);
+    assert_ptr_equal(next(c, SIDE_DESK, 5000).item, resolved);
+    assert_int_equal(next(c, SIDE_DESK, 5000).step, STEP_NOTICE_NOTE);
+    assert_ptr_equal(resolved->next, after);
+    lanes_conversation_free(&c);
+}
+
 static void the_record_is_kept_as_a_copy(void **state)
 {
     (void)state;
@@ -324,6 +345,7 @@ int main(void)
         cmocka_unit_test(a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass),
         cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
         cmocka_unit_test(what_needs_a_ticket_waits_for_it_but_not_for_ever),
+        cmocka_unit_test(a_resolution_that_overtook_its_message_waits_for_the_ticket),
         cmocka_unit_test(the_record_is_kept_as_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

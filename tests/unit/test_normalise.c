@@ -69,6 +69,24 @@ static void expect_chat(const char *body, enum normalise_result result, enum ans
 #define MESSAGE(fields) ENVELOPE(ACTOR_USER, TIME, "{\"message\":{" fields "}}")
 #define MINIMAL         "\"id\":\"m1\",\"conversation_id\":\"c1\""
 
+static void a_resolved_chat_is_told(void **state)
+{
+    (void)state;
+    struct normalised got = chat("{\"action\":\"conversation_resolution\",\"action_time\":\"" TIME
+                                 "\",\"data\":{\"resolve\":{\"resolver\":\"agent\",\"conversation\":"
+                                 "{\"conversation_id\":\"c1\",\"status\":\"resolved\"}}}}");
+    assert_int_equal(got.result, NORMALISE_EVENT);
+    assert_int_equal(got.event.kind, EVENT_RESOLVED);
+    assert_string_equal(got.event.conversation, "c1");
+    assert_string_equal(got.event.key, "freshchat:resolve:c1:1741083630456");
+    assert_int_equal(got.event.time_ms, 1741083630456);
+    assert_string_equal(got.event.reason, "The chat was resolved in Freshchat.");
+    got = chat("{\"action\":\"conversation_reopen\",\"action_time\":\"" TIME
+               "\",\"data\":{\"reopen\":{\"conversation\":{\"conversation_id\":\"c1\"}}}}");
+    assert_int_equal(got.event.kind, EVENT_REOPENED);
+    assert_string_equal(got.event.key, "freshchat:reopen:c1:1741083630456");
+}
+
 static void a_full_customer_message(void **state)
 {
     (void)state;
@@ -220,6 +238,9 @@ static void what_is_of_no_use_is_ignored_with_its_reason(void **state)
                 ANSWER_IGNORED_LIFECYCLE);
     expect_chat("{\"action\":\"conversation_resolution\"}", NORMALISE_IGNORED, ANSWER_IGNORED_LIFECYCLE);
     expect_chat("{\"action\":\"conversation_reopen\"}", NORMALISE_IGNORED, ANSWER_IGNORED_LIFECYCLE);
+    // Without a conversation, or a time to know it by, there is nothing to say.
+    expect_chat("{\"action\":\"conversation_resolution\",\"action_time\":\"" TIME "\",\"data\":{\"resolve\":{}}}",
+                NORMALISE_IGNORED, ANSWER_IGNORED_LIFECYCLE);
     expect_chat("{\"action\":\"something_new\",\"data\":17}", NORMALISE_IGNORED, ANSWER_IGNORED_ACTION);
     expect_chat("{\"event_type\":\"outbound_message_event\"}", NORMALISE_IGNORED, ANSWER_IGNORED_ACTION);
 }
@@ -573,6 +594,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, fresh, done)
     const struct CMUnitTest tests[] = {
         TEST(a_full_customer_message),
+        TEST(a_resolved_chat_is_told),
         TEST(the_real_delivery_is_too_old_and_fine_with_the_window_off),
         TEST(absent_fields_have_their_fallbacks),
         TEST(actors_decide_what_a_message_is),
