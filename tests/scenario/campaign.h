@@ -17,6 +17,7 @@ struct campaign_options {
     int seconds;     // in which it is all said
     double rate;     // things said per second, on average
     bool no_faults;  // only what is said, for a look at the campaign itself
+    bool no_kills;   // Freshworks misbehaves, but no process is struck
     bool drop_hooks; // a share of webhooks is never sent; polls repair that
 };
 

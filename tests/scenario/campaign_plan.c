@@ -226,7 +226,7 @@ static void plan_blows(struct campaign *c, uint64_t *state)
     int64_t end = (int64_t)c->options.seconds * 1000;
     size_t room = 64 + (size_t)(end / 100);
     c->blows = must(calloc(room, sizeof *c->blows));
-    for (int64_t at = gap(state, BLOW_EVERY_MS); at < end && c->blow_count < room / 2;
+    for (int64_t at = c->options.no_kills ? end : gap(state, BLOW_EVERY_MS); at < end && c->blow_count < room / 2;
          at += 1 + gap(state, BLOW_EVERY_MS)) {
         c->blows[c->blow_count++] = (struct campaign_blow){.kind = pick_blow(state),
                                                            .at_ms = at,

@@ -3,7 +3,11 @@
 // Freshworks misbehaves. Then everything is left in peace, and both sides are compared with what was said: nothing
 // lost, nothing twice, no second ticket, nothing out of order, nothing private in the chat, no dead letter.
 //
-//   scenario_campaign [--seed N] [--seconds N] [--rate PER_SECOND] [--drop-webhooks] [--no-faults] [--plan]
+//   scenario_campaign [--seed N] [--seconds N] [--rate PER_SECOND] [--keep-webhooks] [--no-faults] [--valgrind]
+//   [--plan]
+//
+// --keep-webhooks: none is dropped, so polls have nothing to repair. --no-faults: only what is said. --valgrind: front
+// and workers run under it, and no process is struck. --plan: prints the plan's fingerprint only.
 //
 // One thread speaks for all customers and agents; the main thread deals the blows.
 #include <setjmp.h>
@@ -16,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +40,7 @@
 
 static struct campaign_options options = {.seed = 1, .seconds = 60, .rate = 6.0, .drop_hooks = true};
 static bool plan_only;
+static bool under_valgrind; // front and workers; then no process is struck, and everybody has time
 
 struct run {
     struct scenario *s;
@@ -406,10 +412,55 @@ static void print_result(const struct run *run, const struct campaign_result *re
     fflush(stdout);
 }
 
-static struct scenario *begin(void **state)
+// A folder with deskbell-front and deskbell-worker that run the real ones under valgrind.
+static const char *valgrind_helpers(void)
+{
+    static char variable[64] = "DESKBELL_TEST_HELPERS=/tmp/dbv.XXXXXX";
+    static const char *const programs[] = {"deskbell-front", "deskbell-worker"};
+    char *folder = strchr(variable, '=') + 1;
+    if (!mkdtemp(folder))
+        scenario_fail("cannot make a folder: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "%s/%s", folder, programs[i]);
+        FILE *file = fopen(path, "we");
+        if (!file)
+            scenario_fail("cannot write %s: %s", path, strerror(errno));
+        fprintf(file,
+                "#!/bin/sh\nexec valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --num-callers=30 "
+                "--error-exitcode=99 --suppressions=%s/../valgrind.supp %s/%s \"$@\"\n",
+                TEST_DATA_DIR, DESKBELL_BIN_DIR, programs[i]);
+        fclose(file);
+        chmod(path, 0755);
+    }
+    return variable;
+}
+
+static void remove_helpers(const char *variable)
+{
+    const char *folder = strchr(variable, '=') + 1;
+    char path[96];
+    snprintf(path, sizeof path, "%s/deskbell-front", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/deskbell-worker", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+static struct scenario *begin(void **state, const char *helpers)
 {
     struct scenario_options scenario;
     scenario_options_init(&scenario);
+    if (helpers) {
+        scenario.environment[0] = helpers;
+        scenario.silent_child_seconds = 120;
+        scenario.stop_seconds = 120;
+        scenario.connect_timeout_ms = 20000;
+        scenario.request_timeout_ms = 20000;
+        scenario.settle_ms = 20000;
+        scenario.context_wait_ms = 20000;
+        scenario.sandbox.freshchat_timeout_ms = 20000;
+    }
     scenario.workers = 3;
     scenario.freshchat_more = "  poll_seconds = 3";
     scenario.freshdesk_more = "  poll_seconds = 1";
@@ -417,6 +468,21 @@ static struct scenario *begin(void **state)
     for (int i = 0; i < SANDBOX_MAX_RETRIES; i++)
         scenario.sandbox.freshchat_gaps_ms[i] = scenario.sandbox.freshdesk_gaps_ms[i] = gaps[i];
     return scenario_begin(state, &scenario);
+}
+
+static void show_valgrind(struct scenario *s)
+{
+    char path[64], *line = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/log", scenario_folder(s));
+    FILE *file = fopen(path, "re");
+    while (file && getline(&line, &size, file) > 0) {
+        if (strncmp(line, "==", 2) == 0)
+            fputs(line, stderr);
+    }
+    free(line);
+    if (file)
+        fclose(file);
 }
 
 static void nothing_is_lost_and_nothing_is_twice(void **state)
@@ -427,7 +493,8 @@ static void nothing_is_lost_and_nothing_is_twice(void **state)
            options.seed, run.c->fingerprint, run.c->act_count, run.c->conversation_count, options.seconds,
            run.c->blow_count);
     fflush(stdout);
-    run.s = begin(state);
+    const char *helpers = under_valgrind ? valgrind_helpers() : NULL;
+    run.s = begin(state, helpers);
     run.sb = scenario_sandbox(run.s);
     run.faults = calloc(run.c->blow_count + 1, sizeof *run.faults);
     assert_non_null(run.faults);
@@ -470,17 +537,23 @@ static void nothing_is_lost_and_nothing_is_twice(void **state)
         scenario_fail("both sides are not as they should be (seed %" PRIu64 ")", options.seed);
     campaign_free(&run.c);
     scenario_end(run.s);
+    if (!helpers)
+        return;
+    remove_helpers(helpers);
+    // Quiet unless there is something to say, and then each line begins with "==PID== ".
+    if (scenario_log_count(run.s, "== ") > 0) {
+        show_valgrind(run.s);
+        scenario_fail("valgrind has something to say");
+    }
 }
 
 static bool read_arguments(int argc, char **argv)
 {
-    static const struct option names[] = {{"seed", required_argument, NULL, 's'},
-                                          {"seconds", required_argument, NULL, 't'},
-                                          {"rate", required_argument, NULL, 'r'},
-                                          {"no-faults", no_argument, NULL, 'n'},
-                                          {"keep-webhooks", no_argument, NULL, 'k'},
-                                          {"plan", no_argument, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"seed", required_argument, NULL, 's'},    {"seconds", required_argument, NULL, 't'},
+        {"rate", required_argument, NULL, 'r'},    {"no-faults", no_argument, NULL, 'n'},
+        {"keep-webhooks", no_argument, NULL, 'k'}, {"plan", no_argument, NULL, 'p'},
+        {"valgrind", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 's':
@@ -500,6 +573,9 @@ static bool read_arguments(int argc, char **argv)
             break;
         case 'p':
             plan_only = true;
+            break;
+        case 'v':
+            under_valgrind = options.no_kills = true;
             break;
         default:
             return false;
