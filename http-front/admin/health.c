@@ -13,7 +13,6 @@
 static atomic_bool committer, draining;
 static _Atomic uint64_t workers;
 static _Atomic int64_t clock_ahead_ms;
-static atomic_bool clock_told;
 
 enum { CLOCK_BAD_MS = 5 * 60 * 1000 };
 
@@ -41,21 +40,11 @@ void health_set_clock(const char *upstream, int64_t ahead_ms)
 {
     bool was_bad = health_clock_doubtful();
     atomic_store(&clock_ahead_ms, ahead_ms);
-    atomic_store(&clock_told, true);
     if (is_bad(ahead_ms) && !was_bad)
         log_error("clock_disagrees", "upstream=%s ahead_ms=%lld advice=%s", upstream, (long long)ahead_ms,
                   "set this host's clock (NTP); until then nothing is expired or refused for its age");
     else if (!is_bad(ahead_ms) && was_bad)
         log_info("clock_agrees", "upstream=%s ahead_ms=%lld", upstream, (long long)ahead_ms);
-}
-
-uint64_t health_age_clock_ms(void)
-{
-    if (!atomic_load(&clock_told))
-        return 0;
-    int64_t ahead = atomic_load(&clock_ahead_ms);
-    int64_t now = clock_wall_ms() + (ahead < 0 ? ahead : 0);
-    return now > 0 ? (uint64_t)now : 0;
 }
 
 bool health_clock_doubtful(void)

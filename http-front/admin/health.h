@@ -17,11 +17,6 @@ void health_set_draining(bool draining);
  * badly, or agree again.
  */
 void health_set_clock(const char *upstream, int64_t ahead_ms);
-/**
- * The wall clock for judging age: never later than ours or the upstreams', so that a clock that was set forward makes nothing
- * old. 0 until an upstream has told its time: then nothing is old.
- */
-uint64_t health_age_clock_ms(void);
 /** True while our clock and an upstream's are known to disagree by minutes: then nothing is refused for its time. */
 bool health_clock_doubtful(void);
 

@@ -144,6 +144,7 @@ static int compare_numbers(const void *a, const void *b)
 
 static void on_census(struct dispatcher *self, const struct census *census, struct arena *arena)
 {
+    uint32_t ready = links_ready(self->links);
     struct link *link = links_census(self->links, census, (uint64_t)clock_mono_ms());
     if (!link)
         return;
@@ -174,6 +175,8 @@ static void on_census(struct dispatcher *self, const struct census *census, stru
     }
     if (!self->open && links_settled(self->links))
         recover_settle(self);
+    if (links_ready(self->links) != ready)
+        status_refresh(self); // readiness is asked for at once, not at the next tick
 }
 
 static void on_frame(struct dispatcher *self, const void *data, size_t size)

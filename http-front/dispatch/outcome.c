@@ -45,7 +45,7 @@ static uint64_t backoff_ms(const struct dispatcher *self, uint32_t attempts)
 static void tell_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation,
                          const char *what, uint64_t ticket_id, const char *id, uint64_t took_ms)
 {
-    struct history history = {conversation, (uint64_t)clock_wall_ms(), what, ticket_id, id, took_ms};
+    struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms};
     ledger_put_history(batch, ledger_next(self->options.ledger), &history);
 }
 
@@ -95,7 +95,7 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
     // A note in doubt can be looked for as a whole only: each of its letters names the first one, which names the rest.
     bool note = item->doubt && item->member_count;
     if (record_event(self, side, &one, &event, arena)) {
-        struct dead dead = {.cause = cause, .time_ms = (uint64_t)clock_wall_ms()};
+        struct dead dead = {.cause = cause, .time_ms = record_now_ms(self)};
         dead.pending = (struct pending){.seq = grave,
                                         .event = event,
                                         .step = item->step,
@@ -559,9 +559,11 @@ static void apply_late(struct dispatcher *self, const struct report *report)
 void outcome_report(struct dispatcher *self, const struct report *report)
 {
     struct out *out = jobs_find(self->jobs, report->job_id);
-    if (report->date_ms)
+    if (report->date_ms) {
         health_set_clock(steps_upstream_name((enum upstream)report->upstream),
                          (int64_t)report->date_ms - clock_wall_ms());
+        ledger_trust_clock(self->options.ledger, !health_clock_doubtful());
+    }
     metrics_count_report(report->step, report->outcome);
     seam_kill(SEAM_REPORTED, steps_name(report->step));
     if (!out) {

@@ -32,10 +32,14 @@ static size_t merge_written(struct written **items, size_t count, const struct w
     return length - skip;
 }
 
+uint64_t record_now_ms(const struct dispatcher *self)
+{
+    return ledger_stamp_ms(self->options.ledger, (uint64_t)clock_wall_ms());
+}
+
 bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
                   struct ledger_batch *batch)
 {
-    (void)self;
     bool changed = report->ticket_id || report->requester_id || *report->user || report->context_known ||
                    report->desk_written.count || report->chat_written.count || report->delivered.count ||
                    report->mark_ms || report->rebuilt_ms || report->chat_mark_ms || report->listed_ms;
@@ -43,7 +47,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         return false;
     struct arena *arena = arena_new();
     struct lane lane = lanes_record(conversation, arena);
-    uint64_t now = (uint64_t)clock_wall_ms();
+    uint64_t now = record_now_ms(self);
     if (report->ticket_id && report->ticket_id != lane.ticket_id) {
         if (lane.ticket_id)
             log_info("ticket_replaced", "conversation=%s old_ticket=%" PRIu64 " ticket=%" PRIu64, conversation->id,

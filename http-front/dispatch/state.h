@@ -102,6 +102,8 @@ void outcome_deferred(struct dispatcher *self);
 void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died);
 
 // ---- record.c
+/** The wall clock for records that expire: it never falls behind what was believed before. */
+uint64_t record_now_ms(const struct dispatcher *self);
 /** Merges what a report says of the conversation into its record and the batch. True when anything changed. */
 bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
                   struct ledger_batch *batch);
