@@ -121,7 +121,8 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
         handout_finish(self, side, item, METRIC_EVENTS_DONE_ECHO);
         return HANDOUT_LATER;
     }
-    struct link *link = links_pick(self->links, item->deaths > 0);
+    bool alone = item->deaths > 0 && !steps_is_poll(item->kind); // for polls nobody is kept free
+    struct link *link = links_pick(self->links, alone);
     if (!link) {
         arena_free(&arena);
         return HANDOUT_NO_WORKER;
@@ -132,7 +133,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     struct out *out = jobs_add(self->jobs, job_id, side, item, NULL);
     out->arena = arena;
     out->step = (uint8_t)choice->step;
-    out->alone = item->deaths > 0;
+    out->alone = alone;
     out->job.events.items = events;
     side->out = out;
     side->state = LANE_OUT;

@@ -63,6 +63,11 @@ struct lane lanes_record(const struct conversation *self, struct arena *arena)
     return record;
 }
 
+bool lanes_is_own(const char *id)
+{
+    return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0;
+}
+
 bool lanes_is_idle(const struct conversation *self)
 {
     for (int i = 0; i < SIDES; i++)

@@ -233,7 +233,8 @@ static void link_ticket(struct dispatcher *self, struct out *out, const struct r
 {
     struct item *item = out->item;
     out->after = AFTER_FINISH;
-    if (!*report->link_conversation) {
+    // Agents can write anything into that field; the lanes of polls and unknown tickets are no conversations.
+    if (!*report->link_conversation || lanes_is_own(report->link_conversation)) {
         metrics_count(METRIC_HINTS_UNLINKED);
         log_info("hint_unlinked", "ticket=%" PRIu64, item->ticket_id);
         return;
@@ -558,6 +559,8 @@ static void apply_late(struct dispatcher *self, const struct report *report)
 
 void outcome_report(struct dispatcher *self, const struct report *report)
 {
+    if (self->ledger_lost)
+        return; // not acked: its worker tells the next front
     struct out *out = jobs_find(self->jobs, report->job_id);
     if (report->date_ms) {
         health_set_clock(steps_upstream_name((enum upstream)report->upstream),
@@ -656,9 +659,11 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
     else
         lanes_set_bytes(&item->look, NULL, 0);
     item->not_before_mono_ms = 0;
-    if (steps_is_poll(item->kind))
-        out->side->active = NULL; // holds up nothing
-    if (!worker_died || steps_is_poll(item->kind)) {
+    if (steps_is_poll(item->kind)) {
+        polls_lost(self, out, worker_died);
+        return;
+    }
+    if (!worker_died) {
         again(self, out);
         return;
     }

@@ -26,6 +26,7 @@ enum {
     USERS_FACTOR = 5,
     REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
     BEFORE_FIRST_MS = 10 * 60 * 1000,
+    MOST_DEATHS = 3,    // of workers that held the same poll, until it is left alone for REFUSED_MS
     MOST_CHANGES = 100, // in one report, by its table
     LAST = INT32_MAX,   // seconds: behind everything that was said
 };
@@ -48,11 +49,6 @@ static struct item *poll_of(const struct conversation *conversation)
     while (item && item->kind != EVENT_POLL_CHAT)
         item = item->next;
     return item;
-}
-
-static bool is_own_lane(const char *id)
-{
-    return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0;
 }
 
 // How long nothing was said in a chat.
@@ -111,7 +107,7 @@ struct waking {
 static bool wake_lane(void *arg, const struct lane *lane)
 {
     struct waking *waking = arg;
-    if (is_own_lane(lane->conversation) || lane->updated_ms + REMEMBERED_MS < waking->wall_ms)
+    if (lanes_is_own(lane->conversation) || lane->updated_ms + REMEMBERED_MS < waking->wall_ms)
         return true;
     struct conversation *conversation = schedule_open(waking->dispatcher, lane->conversation);
     if (!conversation) {
@@ -231,7 +227,7 @@ static bool look_into(struct dispatcher *self, const struct out *out, const stru
     bool added = false;
     for (size_t i = 0; mark.chat_mark_ms && i < report->conversations.count; i++) {
         const char *id = report->conversations.items[i].id;
-        struct conversation *conversation = *id && !is_own_lane(id) ? schedule_open(self, id) : NULL;
+        struct conversation *conversation = *id && !lanes_is_own(id) ? schedule_open(self, id) : NULL;
         if (!conversation || poll_of(conversation))
             continue;
         struct lane lane = lanes_record(conversation, arena);
@@ -274,6 +270,7 @@ void polls_rest(struct dispatcher *self, struct out *out)
     if (after == AFTER_REPEAT) {
         item->step = STEP_NONE;
         item->attempts = 0;
+        item->deaths = 0;
         lanes_set_bytes(&item->found, NULL, 0);
         item->not_before_mono_ms = now + (rest_ms ? rest_ms : interval_ms(self, item, now));
     }
@@ -320,6 +317,20 @@ static void fail(struct dispatcher *self, struct out *out, bool refused, const c
         out->rest_ms = REFUSED_MS;
         if (out->item->kind == EVENT_POLL_CHAT)
             out->after = AFTER_FINISH; // the conversation is not there any more
+    }
+    polls_rest(self, out);
+}
+
+void polls_lost(struct dispatcher *self, struct out *out, bool worker_died)
+{
+    jobs_move(out, NULL);
+    out->after = AFTER_STEP; // goes on where it was
+    if (worker_died && ++out->item->deaths > MOST_DEATHS) {
+        // What it reads may be what kills; the others on those workers must not go on dying of it.
+        log_error("poll_kills", "conversation=%s step=%s", out->side->conversation->id, steps_name(out->step));
+        out->after = AFTER_REPEAT;
+        out->failed = true;
+        out->rest_ms = REFUSED_MS;
     }
     polls_rest(self, out);
 }

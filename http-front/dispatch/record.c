@@ -93,6 +93,13 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
 
 static void submit(struct dispatcher *self, const struct commit *template, const struct token *token)
 {
+    if (self->ledger_lost) {
+        // Nothing more of what is in memory may reach the disk: it is ahead by what could not be written.
+        struct ledger_batch *batch = template->batch;
+        ledger_batch_free(&batch);
+        free((void *)(uintptr_t) template->raise);
+        return;
+    }
     struct token *kept = malloc(sizeof *kept);
     struct commit *commit = malloc(sizeof *commit);
     if (!kept || !commit)

@@ -44,7 +44,7 @@ struct dispatcher {
     bool paused[SIDES];                           // an operator holds this direction
     uint64_t paused_mono_ms[SIDES];               // since when
     uint64_t started_mono_ms;
-    bool open;                                    // every worker on the roster has answered: jobs may go out
+    bool open; // every worker on the roster has answered: jobs may go out
 
     uint64_t waiting[SIDES];   // items in memory, polls apart
     uint64_t busy;             // sides with such items
@@ -137,6 +137,8 @@ bool polls_begin(struct dispatcher *self);
 void polls_watch(struct dispatcher *self, struct conversation *conversation, uint64_t said_ms);
 /** A poll's report. */
 void polls_report(struct dispatcher *self, struct out *out, const struct report *report);
+/** A poll that can never be reported. Its conversation may be gone afterwards. */
+void polls_lost(struct dispatcher *self, struct out *out, bool worker_died);
 /** What became of an offer of `out`. */
 void polls_offered(struct dispatcher *self, struct out *out, enum accept_result result);
 /** The poll's outcome is on disk, or needed none: it rests, goes on, or is over. The conversation may be gone

@@ -91,6 +91,44 @@ static void a_poll_whose_worker_died_holds_up_no_reply(void **state)
     expect_job(f, STEP_LIST_MESSAGES, &w);
 }
 
+// Four workers died of it: it rests, and the fifth lives.
+static void a_poll_that_kills_its_workers_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job none;
+    knows(f, (struct lane){.conversation = "c", .ticket_id = 42, .updated_ms = wall()});
+    begin(f);
+    for (uint64_t generation = 7; generation < 11; generation++) {
+        worker(f, 1, generation);
+        roster(f);
+        expect_job(f, STEP_LIST_MESSAGES, &w);
+        reaped(w);
+    }
+    worker(f, 1, 11);
+    roster(f);
+    assert_false(next_job(f, 1000, STEP_LIST_MESSAGES, &none, &w));
+    hints(f, 42);
+    expect_job(f, STEP_LIST_ENTRIES, &w);
+}
+
+// An agent can write anything into the ticket's conversation field.
+static void a_ticket_cannot_be_linked_to_a_lane_of_ours(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct ticket ticket;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    hints(f, 42);
+    struct job read = expect_job(f, STEP_READ_TICKET, &w);
+    send_report(w, &read,
+                (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .link_conversation = "poll:freshdesk"});
+    await_ack(w, read.job_id);
+    assert_int_equal(ledger_ticket(f->ledger, 42, &ticket, f->arena), LEDGER_ABSENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +136,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_conversation_nobody_told_of_outlives_the_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sleeping_conversation_of_a_customer_who_changed_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_poll_whose_worker_died_holds_up_no_reply, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_poll_that_kills_its_workers_is_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_ticket_cannot_be_linked_to_a_lane_of_ours, set_up, tear_down),
     };
     zsys_init();
     zsys_handler_set(NULL);
