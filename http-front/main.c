@@ -165,7 +165,7 @@ static bool open_ledger(struct front *front)
     front->ledger = ledger_open(dir, &options, why, sizeof why);
     if (!front->ledger)
         return fail("ledger", why);
-    struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes, .now_ms = wall_ms};
+    struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes, .now_ms = health_stamp_ms};
     front->mailbox = mailbox_new();
     front->committer = committer_new(front->ledger, front->mailbox, &committing);
     front->expirer = expirer_new(front->ledger, &(struct expirer_options){0});

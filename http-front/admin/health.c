@@ -13,6 +13,7 @@
 static atomic_bool committer, draining;
 static _Atomic uint64_t workers;
 static _Atomic int64_t clock_ahead_ms;
+static atomic_bool clock_told;
 
 enum { CLOCK_BAD_MS = 5 * 60 * 1000 };
 
@@ -38,8 +39,8 @@ static bool is_bad(int64_t ahead_ms)
 
 void health_set_clock(const char *upstream, int64_t ahead_ms)
 {
-    bool was_bad = health_clock_doubtful();
-    atomic_store(&clock_ahead_ms, ahead_ms);
+    bool was_bad = is_bad(atomic_exchange(&clock_ahead_ms, ahead_ms));
+    atomic_store(&clock_told, true);
     if (is_bad(ahead_ms) && !was_bad)
         log_error("clock_disagrees", "upstream=%s ahead_ms=%lld advice=%s", upstream, (long long)ahead_ms,
                   "set this host's clock (NTP); until then nothing is expired or refused for its age");
@@ -47,9 +48,15 @@ void health_set_clock(const char *upstream, int64_t ahead_ms)
         log_info("clock_agrees", "upstream=%s ahead_ms=%lld", upstream, (long long)ahead_ms);
 }
 
+uint64_t health_stamp_ms(void)
+{
+    int64_t ahead = atomic_load(&clock_ahead_ms);
+    return (uint64_t)(clock_wall_ms() + (ahead > 0 ? ahead : 0));
+}
+
 bool health_clock_doubtful(void)
 {
-    return is_bad(atomic_load(&clock_ahead_ms));
+    return !atomic_load(&clock_told) || is_bad(atomic_load(&clock_ahead_ms));
 }
 
 bool health_draining(void)

@@ -13,11 +13,19 @@ void health_set_workers(uint64_t ready);
 void health_set_draining(bool draining);
 
 /**
- * An upstream's Date said that its clock is `ahead_ms` ahead of ours (negative: behind). Logged when they begin to disagree
- * badly, or agree again.
+ * An upstream's Date said that its clock is `ahead_ms` ahead of ours (negative: behind). Logged when they begin to
+ * disagree badly, or agree again.
  */
 void health_set_clock(const char *upstream, int64_t ahead_ms);
-/** True while our clock and an upstream's are known to disagree by minutes: then nothing is refused for its time. */
+/**
+ * The time to stamp what expires with: ours or the upstreams', whichever is later, so that a clock that was set back makes
+ * nothing old once it is right again.
+ */
+uint64_t health_stamp_ms(void);
+/**
+ * True while our clock and an upstream's disagree by minutes, and until an upstream has told its time at all: then
+ * nothing is refused for its age, and only what was seen before is a replay.
+ */
 bool health_clock_doubtful(void);
 
 bool health_draining(void);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http-front/admin/health.h"
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -34,7 +35,7 @@ static size_t merge_written(struct written **items, size_t count, const struct w
 
 uint64_t record_now_ms(const struct dispatcher *self)
 {
-    return ledger_stamp_ms(self->options.ledger, (uint64_t)clock_wall_ms());
+    return ledger_stamp_ms(self->options.ledger, health_stamp_ms());
 }
 
 bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
