@@ -20,7 +20,20 @@ struct deadlines {
     struct deadline *first; // in no order: there are never more than threads
     int64_t wakes_ms;       // when the thread will look next, 0: when it is told to
     bool stopping;
-    bool pressed; // all threads are taken
+    _Atomic uint16_t pressed_port; // 0: there are threads left
+    struct stranger *strangers;    // by descriptor, as many as there can be; made at the first sweep
+};
+
+// While pressed, every so often.
+#define SWEEP_MS 100
+// A request being worked on has no deadline here, and counts as just begun under any pressure.
+#define NEVER_MS (24 * 60 * 60 * 1000)
+
+// A connection without a whole request: since when it is known, 0: not, or a request of it was seen since.
+struct stranger {
+    struct in_addr remote;
+    uint16_t port;
+    int64_t since_ms;
 };
 
 static void cut(struct deadline *deadline, int64_t now_ms)
@@ -35,7 +48,7 @@ static void cut(struct deadline *deadline, int64_t now_ms)
 static int64_t ends_ms(const struct deadlines *self, const struct deadline *deadline)
 {
     int64_t pressed_ms = deadline->begun_ms + DEADLINES_PRESSED_MS;
-    return self->pressed && pressed_ms < deadline->at_ms ? pressed_ms : deadline->at_ms;
+    return deadlines_pressed(self) && pressed_ms < deadline->at_ms ? pressed_ms : deadline->at_ms;
 }
 
 // Cuts all that are late and returns when the next one will be, 0 for none.
@@ -54,12 +67,58 @@ static int64_t cut_late(struct deadlines *self)
     return next_ms;
 }
 
+bool deadlines_pressed(const struct deadlines *self)
+{
+    return atomic_load(&self->pressed_port) != 0;
+}
+
+static bool is_known(const struct deadlines *self, struct in_addr remote, uint16_t port)
+{
+    const struct deadline *at = self->first;
+    while (at && (at->remote.s_addr != remote.s_addr || at->remote_port != port))
+        at = at->next;
+    return at != NULL;
+}
+
+// One connection to the pressed port. Who has sent something that nobody has read yet is waiting for us, not we for
+// him.
+static void look_at(void *arg, int fd, struct in_addr remote, uint16_t port)
+{
+    struct deadlines *self = arg;
+    struct stranger *stranger = &self->strangers[fd];
+    int64_t now_ms = clock_mono_ms();
+    bool same = stranger->remote.s_addr == remote.s_addr && stranger->port == port;
+    if (is_known(self, remote, port) || !same || !stranger->since_ms)
+        *stranger = (struct stranger){remote, port, now_ms};
+    else if (now_ms - stranger->since_ms >= DEADLINES_PRESSED_MS && sockets_end_if_idle(fd, remote, port)) {
+        metrics_count(METRIC_HTTP_CUT_FULL);
+        stranger->since_ms = 0;
+    }
+}
+
+// CivetWeb does not say which connections wait for a request's headers, so those are all that are no known ones.
+static int64_t sweep(struct deadlines *self)
+{
+    uint16_t port = atomic_load(&self->pressed_port);
+    if (!port)
+        return 0;
+    if (!self->strangers) {
+        self->strangers = calloc((size_t)sockets_descriptors_end(), sizeof *self->strangers);
+        if (!self->strangers)
+            abort();
+    }
+    sockets_each_connection(port, look_at, self);
+    return clock_mono_ms() + SWEEP_MS;
+}
+
 static void *watch(void *arg)
 {
     struct deadlines *self = arg;
     pthread_mutex_lock(&self->lock);
     while (!self->stopping) {
-        int64_t next_ms = cut_late(self);
+        int64_t next_ms = cut_late(self), sweep_ms = sweep(self);
+        if (sweep_ms && (!next_ms || sweep_ms < next_ms))
+            next_ms = sweep_ms;
         self->wakes_ms = next_ms;
         if (!next_ms) {
             pthread_cond_wait(&self->changed, &self->lock);
@@ -93,6 +152,7 @@ void deadlines_free(struct deadlines **self)
     pthread_cond_signal(&(*self)->changed);
     pthread_mutex_unlock(&(*self)->lock);
     pthread_join((*self)->thread, NULL);
+    free((*self)->strangers);
     pthread_cond_destroy(&(*self)->changed);
     pthread_mutex_destroy(&(*self)->lock);
     free(*self);
@@ -101,8 +161,8 @@ void deadlines_free(struct deadlines **self)
 
 static void begin(struct deadlines *self, struct deadline *deadline, int timeout_ms, bool writing)
 {
-    deadline->begun_ms = clock_mono_ms();
-    deadline->at_ms = deadline->begun_ms + timeout_ms;
+    deadline->at_ms = clock_mono_ms() + timeout_ms;
+    deadline->begun_ms = timeout_ms == NEVER_MS ? deadline->at_ms : deadline->at_ms - timeout_ms;
     deadline->writing = writing;
     atomic_init(&deadline->passed, false);
     pthread_mutex_lock(&self->lock);
@@ -128,12 +188,19 @@ void deadlines_begin_write(struct deadlines *self, struct deadline *deadline, in
     begin(self, deadline, timeout_ms, true);
 }
 
-void deadlines_press(struct deadlines *self, bool pressed)
+void deadlines_excuse(struct deadlines *self, struct deadline *deadline)
 {
+    begin(self, deadline, NEVER_MS, false);
+}
+
+void deadlines_press(struct deadlines *self, uint16_t local_port)
+{
+    if (atomic_load(&self->pressed_port) == local_port)
+        return;
     pthread_mutex_lock(&self->lock);
-    if (pressed && !self->pressed)
+    atomic_store(&self->pressed_port, local_port);
+    if (local_port)
         pthread_cond_signal(&self->changed);
-    self->pressed = pressed;
     pthread_mutex_unlock(&self->lock);
 }
 

@@ -39,6 +39,16 @@ void deadlines_end(struct deadlines *self, struct deadline *deadline);
 /** The same for one write: what still writes when the time is over fails, and the connection is of no use any more. */
 void deadlines_begin_write(struct deadlines *self, struct deadline *deadline, int timeout_ms);
 
-/** Says whether all threads are taken now: then every time-out is at most DEADLINES_PRESSED_MS, those begun too. */
-void deadlines_press(struct deadlines *self, bool pressed);
+/** From here to deadlines_end a request of that connection is being worked on: pressure does not concern it. */
+void deadlines_excuse(struct deadlines *self, struct deadline *deadline);
+
+/**
+ * Says that all threads that serve that port are taken, or (0) no longer. While they are, every time-out is at most
+ * DEADLINES_PRESSED_MS, those begun too; and a connection to that port that has been there so long without a whole
+ * request, and has nothing left that a thread could read, is cut.
+ */
+void deadlines_press(struct deadlines *self, uint16_t local_port);
+
+/** True while all threads are taken: then a connection is closed after its answer. */
+bool deadlines_pressed(const struct deadlines *self);
 #endif

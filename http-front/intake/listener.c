@@ -52,14 +52,6 @@ struct listener {
     atomic_long open_connections;
 };
 
-// One connection while a thread serves it. CivetWeb keeps it as the connection's user data.
-struct visit {
-    struct listener *listener;
-    struct deadline headers; // from its begin or its last answer until the next request's headers are whole
-    bool watched;
-    bool counted;
-};
-
 #ifdef DESKBELL_SEAMS
 bool listener_seam_hide_descriptor;
 #endif
@@ -75,38 +67,19 @@ static bool is_ours(const struct listener *self, const struct mg_connection *con
     return mg_get_request_info(connection)->server_port == atomic_load(&self->port);
 }
 
-// The next request's headers are being waited for. CivetWeb's own time-out holds too, but knows nothing of pressure.
-static void await_headers(struct visit *visit, const struct mg_connection *connection)
-{
-    const struct mg_request_info *info = mg_get_request_info(connection);
-    if (!info || !is_ours(visit->listener, connection))
-        return;
-    request_name_connection(info, &visit->headers);
-    deadlines_begin(visit->listener->deadlines, &visit->headers, visit->listener->options.request_timeout_ms);
-    visit->watched = true;
-}
-
-static void stop_awaiting(struct visit *visit)
-{
-    if (visit->watched)
-        deadlines_end(visit->listener->deadlines, &visit->headers);
-    visit->watched = false;
-}
-
 static int on_request(struct mg_connection *connection)
 {
     struct listener *self = listener_of(connection);
-    struct visit *visit = mg_get_user_connection_data(connection);
     struct request request;
-    if (visit)
-        stop_awaiting(visit);
+    struct deadline here;
+    request_name_connection(mg_get_request_info(connection), &here);
+    deadlines_excuse(self->deadlines, &here);
     request_begin(&request, connection, self->deadlines, &self->leaving);
     if (is_ours(self, connection))
         self->options.handle(self->options.arg, &request);
     else
         request_refuse(&request, 503, "Retry-After: 5\r\n", "not served here");
-    if (visit)
-        await_headers(visit, connection);
+    deadlines_end(self->deadlines, &here);
     return request.status ? request.status : 500;
 }
 
@@ -133,45 +106,34 @@ static int on_log(const struct mg_connection *connection, const char *message)
     return 1;
 }
 
-// A thread takes a connection. CivetWeb gives every connection that waits to a thread, so as many as there are threads
-// means that others may be waiting.
+// A thread takes a connection. When all have one, others may be waiting: from then on nobody may dawdle.
 static int on_connected(const struct mg_connection *connection, void **data)
 {
     struct listener *self = listener_of(connection);
     if (!atomic_load(&self->serving))
         return 0;
-    struct visit *visit = calloc(1, sizeof *visit);
-    if (!visit)
-        abort();
-    visit->listener = self;
-    visit->counted = self->options.counted;
     long open = atomic_fetch_add(&self->open_connections, 1) + 1;
-    if (visit->counted) {
+    if (self->options.counted) {
         metrics_count(METRIC_HTTP_CONNECTIONS);
         metrics_set(GAUGE_HTTP_OPEN, open);
     }
     if (open >= self->options.threads)
-        deadlines_press(self->deadlines, true);
-    await_headers(visit, connection);
-    *data = visit;
+        deadlines_press(self->deadlines, atomic_load(&self->port));
+    *data = self; // it was counted
     return 0;
 }
 
 static void on_disconnect(const struct mg_connection *connection)
 {
-    struct visit *visit = mg_get_user_connection_data(connection);
-    if (!visit)
+    struct listener *self = mg_get_user_connection_data(connection);
+    if (!self)
         return;
-    struct listener *self = visit->listener;
-    stop_awaiting(visit);
     long open = atomic_fetch_sub(&self->open_connections, 1) - 1;
-    if (visit->counted)
+    if (self->options.counted)
         metrics_set(GAUGE_HTTP_OPEN, open);
-    // Not at the first that leaves: the next one may wait already, and its time would begin anew.
+    // Not at the first that leaves: the next one may wait already.
     if (open < self->options.threads - self->options.threads / 4)
-        deadlines_press(self->deadlines, false);
-    mg_set_user_connection_data(connection, NULL);
-    free(visit);
+        deadlines_press(self->deadlines, 0);
 }
 
 // Starts CivetWeb on an address. No document root: it has no files to serve, and every request goes to on_request.

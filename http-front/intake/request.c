@@ -193,7 +193,8 @@ void request_answer(struct request *self, int status, const char *type, const ch
 {
     assert(!self->status);
     self->status = status;
-    bool keep = self->body_read && !atomic_load(self->leaving) && client_keeps(self);
+    bool keep =
+        self->body_read && !atomic_load(self->leaving) && !deadlines_pressed(self->deadlines) && client_keeps(self);
     if (!keep)
         mg_disable_connection_keep_alive(self->connection);
     char head[1024];

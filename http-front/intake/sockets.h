@@ -4,6 +4,7 @@
 #ifndef HTTP_FRONT_INTAKE_SOCKETS_H
 #define HTTP_FRONT_INTAKE_SOCKETS_H
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,4 +16,17 @@ int sockets_find_connection(struct in_addr remote, uint16_t remote_port, uint16_
 size_t sockets_count_connections(uint16_t local_port);
 /** The local port of a socket, 0 when it has none. */
 uint16_t sockets_port(int fd);
+
+/** One more than the largest descriptor that the functions here look at. */
+int sockets_descriptors_end(void);
+
+/** Calls `each` for every connection of this process that came to that port of ours. */
+void sockets_each_connection(uint16_t local_port,
+                             void (*each)(void *arg, int fd, struct in_addr remote, uint16_t remote_port), void *arg);
+
+/**
+ * Ends the reading of the connection that `fd` was, if it still is that one and nothing waits in it to be read. True
+ * when it did. Needs no lock: what another thread does with `fd` meanwhile hits nobody else.
+ */
+bool sockets_end_if_idle(int fd, struct in_addr remote, uint16_t remote_port);
 #endif
