@@ -61,7 +61,8 @@ enum exit_code show_dead_list(const struct session *session)
     if (!show_json(session, answer)) {
         size_t i;
         json_array_foreach(json_object_get(answer, "groups"), i, group) print_group(group);
-        printf("%" PRId64 " dead letters%s\n", words_number(answer, "dead"),
+        int64_t dead = words_number(answer, "dead");
+        printf("%" PRId64 " dead letter%s%s\n", dead, dead == 1 ? "" : "s",
                words_yes(answer, "complete") ? "" : "; only the oldest of them are shown");
     }
     json_decref(answer);

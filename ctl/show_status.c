@@ -15,7 +15,7 @@ static void print_head(const json_t *answer)
 {
     char up[WORDS_BYTES], when[WORDS_BYTES];
     const char *state = words_yes(answer, "draining") ? "leaving" : words_yes(answer, "ready") ? "ready" : "not ready";
-    printf("deskbelld %s: %s, front %" PRId64 " since %s\n\n", words_text(answer, "version"), state,
+    printf("deskbelld %s: %s, front %" PRId64 ", up %s\n\n", words_text(answer, "version"), state,
            words_number(answer, "pid"), words_long(words_number(answer, "up_ms"), up));
     if (words_number(answer, "restored_ms"))
         printf("The ledger was restored from a backup of %s. It begins paused: resume both directions when you have "

@@ -95,6 +95,13 @@ static void histograms_are_cumulative_and_in_seconds(void **state)
     metrics_observe(HISTOGRAM_TO_DESK, 2001);
     metrics_observe(HISTOGRAM_TO_DESK, 99999999);
     assert_int_equal(metrics_observed(HISTOGRAM_TO_DESK), 6);
+    // Sorted: 0, 5, 6, 2000, 2001, far beyond; each stands for its bucket's upper bound.
+    assert_int_equal(metrics_at_most(HISTOGRAM_TO_DESK, 2000), 4);
+    assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_DESK, 333), 5);
+    assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_DESK, 500), 10);
+    assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_DESK, 667), 3000);
+    assert_true(metrics_quantile_ms(HISTOGRAM_TO_DESK, 990) == UINT64_MAX);
+    assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_CHAT, 500), 0);
     expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"0.005\"} 2");
     expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"0.010\"} 3");
     expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"2.000\"} 4");
