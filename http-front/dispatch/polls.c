@@ -123,6 +123,17 @@ static bool wake_lane(void *arg, const struct lane *lane)
     return true;
 }
 
+// A conversation whose first words wait for a ticket has no record yet. The message that opens the ticket may be the
+// one whose webhook was lost: it is asked for like before the restart.
+static void wake_waiting(struct dispatcher *self)
+{
+    for (struct conversation *c = zhashx_first(self->conversations); c; c = zhashx_next(self->conversations)) {
+        const struct item *item = c->sides[SIDE_DESK].head;
+        if (item && !steps_is_poll(item->kind) && !lanes_is_own(c->id) && !poll_of(c))
+            polls_watch(self, c, item->time_ms);
+    }
+}
+
 bool polls_begin(struct dispatcher *self)
 {
     struct waking waking = {self, (uint64_t)clock_wall_ms(), (uint64_t)clock_mono_ms(), false};
@@ -132,7 +143,9 @@ bool polls_begin(struct dispatcher *self)
         add_poll(self, desk, EVENT_POLL_DESK, 0, waking.mono_ms);
     if (users)
         add_poll(self, users, EVENT_POLL_USERS, 0, waking.mono_ms);
-    return ledger_each_lane(self->options.ledger, wake_lane, &waking) == LEDGER_OK && desk && users && !waking.failed;
+    bool all = ledger_each_lane(self->options.ledger, wake_lane, &waking) == LEDGER_OK && !waking.failed;
+    wake_waiting(self);
+    return all && desk && users;
 }
 
 // ---- what was found

@@ -65,6 +65,28 @@ static void a_reply_whose_hint_is_lost_is_found(void **state)
     scenario_end(s);
 }
 
+static void a_first_message_is_found_though_only_an_agents_word_came_before_the_fall(void **state)
+{
+    struct scenario_options options;
+    scenario_options_init(&options);
+    options.sandbox.messages_touch_users = false; // the poll for customers does not see it either
+    options.freshchat_more = "poll_seconds = 3";
+    struct scenario *s = scenario_begin(state, &options);
+    const struct sandbox_webhook_fault lost = {.kind = SANDBOX_WEBHOOK_DROP, .count = 1};
+    sandbox_webhook_fault_add(scenario_sandbox(s), &lost);
+    customer_writes(s, "ada", "nobody told of my first words");
+    agent_types_in_chat(s, "ada", STORY_CHRIS, "how can I help");
+    assert_true(sandbox_wait_webhooks_idle(scenario_sandbox(s), 5000));
+    scenario_kill_all(s); // before the conversation is asked for
+    scenario_start(s);
+    ticket_appears_within(s, "ada", 10000);
+    ticket_shows_within(s, "ada", "how can I help", 10000);
+    everything_settles_within(s, 10000);
+    ticket_shows_times(s, "ada", "nobody told of my first words", 1);
+    ticket_shows_times(s, "ada", "how can I help", 1);
+    scenario_end(s);
+}
+
 static void what_was_said_while_deskbell_was_down_arrives_once_and_in_order(void **state)
 {
     struct scenario *s = begin_polling(state);
@@ -107,6 +129,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_message_whose_webhook_is_lost_is_found, scenario_teardown),
         cmocka_unit_test_teardown(a_reply_whose_hint_is_lost_is_found, scenario_teardown),
+        cmocka_unit_test_teardown(a_first_message_is_found_though_only_an_agents_word_came_before_the_fall,
+                                  scenario_teardown),
         cmocka_unit_test_teardown(what_was_said_while_deskbell_was_down_arrives_once_and_in_order, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
