@@ -285,7 +285,9 @@ void polls_rest(struct dispatcher *self, struct out *out)
         item->attempts = 0;
         item->deaths = 0;
         lanes_set_bytes(&item->found, NULL, 0);
-        item->not_before_mono_ms = now + (rest_ms ? rest_ms : interval_ms(self, item, now));
+        rest_ms = rest_ms ? rest_ms : interval_ms(self, item, now);
+        item->not_before_mono_ms = now + rest_ms;
+        item->accepted_ms = (uint64_t)clock_wall_ms() + rest_ms; // its place among the others: by when it is due
     }
     // A conversation that sleeps is let go once it was asked, and has answered.
     bool asleep = item->kind == EVENT_POLL_CHAT && silent_ms(item, now) >= ALIVE_MS;

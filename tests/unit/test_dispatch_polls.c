@@ -91,6 +91,33 @@ static void a_poll_whose_worker_died_holds_up_no_reply(void **state)
     expect_job(f, STEP_LIST_MESSAGES, &w);
 }
 
+// With more to poll than the budget allows, each has its turn before any has its second.
+static void scarce_polls_go_round(void **state)
+{
+    enum { CHATS = 30 };
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job poll;
+    bool polled[CHATS] = {false};
+    f->config.freshchat.poll_seconds = 1;
+    f->config.freshchat.calls_per_minute = 120; // twenty at once, then two a second
+    for (int i = 0; i < CHATS; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "c%d", i);
+        knows(f, (struct lane){.conversation = id, .ticket_id = 42 + (uint64_t)i, .updated_ms = wall()});
+    }
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    for (int i = 0; i < CHATS; i++) {
+        poll = expect_job(f, STEP_LIST_MESSAGES, &w);
+        int chat = atoi(poll.lane.conversation + 1);
+        assert_false(polled[chat]);
+        polled[chat] = true;
+        send_report(w, &poll, (struct report){.outcome = OUTCOME_DONE});
+    }
+}
+
 // Four workers died of it: it rests, and the fifth lives.
 static void a_poll_that_kills_its_workers_is_left_alone(void **state)
 {
@@ -136,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_conversation_nobody_told_of_outlives_the_front, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sleeping_conversation_of_a_customer_who_changed_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_poll_whose_worker_died_holds_up_no_reply, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(scarce_polls_go_round, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_poll_that_kills_its_workers_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_cannot_be_linked_to_a_lane_of_ours, set_up, tear_down),
     };
