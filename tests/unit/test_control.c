@@ -198,7 +198,8 @@ static void keys_are_told_as_the_front_knows_them(void **state)
                                          .mailbox = f->mailbox,
                                          .control_fd = f->control[0],
                                          .status_fd = -1,
-                                         .leave = never_leaves,
+                                         .leave = leaves,
+                                         .leave_arg = f,
                                          .each_key = add_key,
                                          .keys_arg = "keys"};
     f->dispatcher = dispatcher_new(&options, why, sizeof why);
