@@ -29,6 +29,7 @@ enum {
     REREAD_SECOND_MS = 10000,
     SOURCE_CHAT = 7,
     STATUS_OPEN = 2,
+    SECOND_MS = 1000,
 };
 
 static const char visitor[] = "Chat visitor";
@@ -234,20 +235,32 @@ static void create_finish(struct job_context *context, const struct response *re
 
 // ---- look for the ticket --------------------------------------------------------------------------------------------
 
-// Where the list begins: the write's time, or, after 300 pages, the last ticket's.
+// Tickets move to the list's end when they change, and everything behind them moves up: page numbers would pass over
+// some, and a ticket that was passed over is opened twice. So each call asks for what is not older than the last that
+// was seen (found.mark_ms) and begins with the first page; only when a page is full of one second's changes does the
+// next call ask for the second (found.part). The first list begins at the write's time.
 static uint64_t list_from(const struct job_context *context)
 {
     const struct found *found = &context->found;
     if (found->mark_ms)
-        return found->mark_ms;
+        return flow_moved(found->mark_ms, -SECOND_MS);
     uint64_t since = flow_moved(flow_since_ms(context), -FLOW_LOOK_REACH_MS);
     return flow_moved(since, found->clock_known ? (int64_t)found->clock_ahead_ms : 0);
+}
+
+static void forget_list(struct found *found)
+{
+    found->mark_ms = 0;
+    found->part = 0;
 }
 
 static enum step_choice look_begin(struct job_context *context, struct request *request, struct report *report)
 {
     (void)report;
-    uint64_t page = flow_look_begin(context, UPSTREAM_FRESHDESK);
+    struct found *found = &context->found;
+    if (!found->page)
+        forget_list(found);
+    (void)flow_look_begin(context, UPSTREAM_FRESHDESK);
     char since[CLOCK_ISO_BYTES];
     clock_format_iso((int64_t)list_from(context), since);
     since[19] = '\0'; // Freshdesk's own times have no milliseconds
@@ -256,10 +269,11 @@ static enum step_choice look_begin(struct job_context *context, struct request *
     *request = (struct request){
         .upstream = UPSTREAM_FRESHDESK,
         .method = "GET",
-        .path = arena_printf(
-            context->arena,
-            "/tickets?updated_since=%sZ&order_by=updated_at&order_type=asc&per_page=%d&page=%" PRIu64 "%s",
-            text_url(context->arena, since), FLOW_PAGE_SIZE, page, by_description ? "&include=description" : ""),
+        .path =
+            arena_printf(context->arena,
+                         "/tickets?updated_since=%sZ&order_by=updated_at&order_type=asc&per_page=%d&page=%" PRIu64 "%s",
+                         text_url(context->arena, since), FLOW_PAGE_SIZE, found->part ? found->part : 1,
+                         by_description ? "&include=description" : ""),
     };
     return STEP_CALL;
 }
@@ -306,20 +320,19 @@ static const json_t *oldest_of_ours(const struct job_context *context, const jso
     return ours;
 }
 
-// Freshdesk gives 300 pages of one list: then a new list begins where this one ended.
-static bool begin_next_list(struct job_context *context, const json_t *list, struct report *report)
+// Where the next call goes on. A list that goes on has no end to be counted to; one that stands still has.
+static void go_on(struct found *found, const json_t *list)
 {
-    uint64_t last_ms = 0;
+    uint64_t last_ms = found->mark_ms;
     for (size_t i = 0; i < json_array_size(list); i++) {
         uint64_t time_ms = fields_time(json_array_get(list, i), "updated_at");
         last_ms = time_ms > last_ms ? time_ms : last_ms;
     }
-    if (context->found.page < FLOW_MOST_PAGES || last_ms <= list_from(context))
-        return false;
-    context->found.mark_ms = last_ms;
-    context->found.page = 0;
-    flow_done(report, STEP_LOOK_TICKET, "");
-    return true;
+    bool further = last_ms > found->mark_ms;
+    found->part = further ? 1 : (found->part ? found->part : 1) + 1;
+    found->mark_ms = last_ms;
+    if (further)
+        found->page = 1;
 }
 
 static void look_finish(struct job_context *context, const struct response *response, struct report *report)
@@ -337,17 +350,19 @@ static void look_finish(struct job_context *context, const struct response *resp
     const json_t *ours = oldest_of_ours(context, list);
     if (ours) {
         flow_look_found(context);
-        context->found.mark_ms = 0;
+        forget_list(&context->found);
         report_ticket(context, ours, report);
         return;
     }
     size_t size = json_array_size(list);
     bool more = size > 0 && (response->link_next || size >= FLOW_PAGE_SIZE);
-    if (again || (more && begin_next_list(context, list, report)))
+    if (again)
         return;
+    if (more)
+        go_on(&context->found, list);
+    else
+        forget_list(&context->found);
     flow_look_next(context, STEP_LOOK_TICKET, more, report);
-    if (!more)
-        context->found.mark_ms = 0;
 }
 
 const struct step_code flow_open_ticket_steps[] = {
