@@ -470,19 +470,25 @@ static struct scenario *begin(void **state, const char *helpers)
     return scenario_begin(state, &scenario);
 }
 
-static void show_valgrind(struct scenario *s)
+// Shows what valgrind reported and counts its lines. What it merely does not know (a hint that RocksDB gives the kernel
+// about a file) is a warning.
+static size_t show_valgrind(struct scenario *s)
 {
     char path[64], *line = NULL;
-    size_t size = 0;
+    size_t size = 0, count = 0;
     snprintf(path, sizeof path, "%s/log", scenario_folder(s));
     FILE *file = fopen(path, "re");
-    while (file && getline(&line, &size, file) > 0) {
-        if (strncmp(line, "==", 2) == 0)
+    if (!file)
+        scenario_fail("cannot read %s: %s", path, strerror(errno));
+    while (getline(&line, &size, file) > 0) {
+        if (strncmp(line, "==", 2) == 0 && !strstr(line, "== Warning: unimplemented fcntl command")) {
             fputs(line, stderr);
+            count++;
+        }
     }
     free(line);
-    if (file)
-        fclose(file);
+    fclose(file);
+    return count;
 }
 
 static void nothing_is_lost_and_nothing_is_twice(void **state)
@@ -540,11 +546,8 @@ static void nothing_is_lost_and_nothing_is_twice(void **state)
     if (!helpers)
         return;
     remove_helpers(helpers);
-    // Quiet unless there is something to say, and then each line begins with "==PID== ".
-    if (scenario_log_count(run.s, "== ") > 0) {
-        show_valgrind(run.s);
+    if (show_valgrind(run.s) > 0)
         scenario_fail("valgrind has something to say");
-    }
 }
 
 static bool read_arguments(int argc, char **argv)
