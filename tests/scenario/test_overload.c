@@ -234,7 +234,8 @@ static void a_crowd_of_thousands_that_says_nothing(void **state)
     and_the_crowd(state, 3000, "", "", 1000, 30000);
 }
 
-// As many requests as the sockets take, and not one answer read: the answers pile up until the front cannot write.
+// As many requests as the sockets take, and not one answer read. While there is no thread left each connection gets one
+// answer, so nobody lives on by asking.
 static void a_crowd_that_never_reads(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
@@ -245,7 +246,7 @@ static void a_crowd_that_never_reads(void **state)
     struct crowd *crowd = gather(s, 100, "GET /nothing-here HTTP/1.1\r\nHost: d\r\n\r\n", many, 0);
     rises_within(s, OPEN, 64, 10000);
     customers_are_served(s, crowd, front, 15000);
-    assert_true(metric(s, "\ndeskbell_http_not_found_total ") > 1000);
+    rises_within(s, "\ndeskbell_http_not_found_total ", 300, 20000);
     disperse(&crowd);
     customer_writes(s, "late", "after it");
     ticket_appears_within(s, "late", 10000);
@@ -271,8 +272,10 @@ static void a_body_without_end_is_refused(void **state)
     scenario_end(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]); // one story: "a_crowd_that_never_reads"
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_body_without_end_is_refused, scenario_teardown),
         cmocka_unit_test_teardown(a_crowd_that_says_nothing, scenario_teardown),
