@@ -54,6 +54,7 @@ struct committer {
     struct committer_options options;
     struct hints *hints; // the thread's own, as are the three below
     bool failing;
+    bool commits_refused; // one could not be written: the dispatcher's memory is ahead of the disk for good
     int64_t next_probe_ms;
     int64_t next_sample_ms;
 
@@ -263,6 +264,10 @@ static void fill(struct committer *self, struct round *round)
     // At least one commit goes with each batch, so a flood of accepts cannot keep the dispatcher waiting.
     while (*queued && (queued == &round->commits || ledger_batch_bytes(round->batch) < BATCH_BYTES)) {
         struct commit *commit = (*queued)->commit;
+        if (self->commits_refused) {
+            queued = &(*queued)->next;
+            continue;
+        }
         if (commit->batch)
             ledger_batch_append(round->batch, commit->batch);
         raise_hints(self, *queued, round->batch);
@@ -352,7 +357,7 @@ static void tell_commits(struct committer *self, struct round *round)
 {
     while (round->commits) {
         struct queued *queued = round->commits;
-        for (size_t i = 0; round->written && i < queued->commit->raise_count; i++) {
+        for (size_t i = 0; round->written && queued->raised && i < queued->commit->raise_count; i++) {
             struct mail *hint = mail_new(MAIL_HINT);
             hint->ticket_id = queued->commit->raise[i];
             hint->hint_count = queued->raised[i];
@@ -361,7 +366,7 @@ static void tell_commits(struct committer *self, struct round *round)
         struct mail *mail = mail_new(MAIL_COMMITTED);
         mail->token = queued->commit->token;
         mail->ticket_id = queued->commit->hint_ticket;
-        mail->ok = round->written;
+        mail->ok = round->written && !self->commits_refused;
         mail->hint_now = queued->hint_now;
         mail->hint_left = queued->hint_now != 0;
         mailbox_put(self->mailbox, mail);
@@ -387,6 +392,8 @@ static void work_round(struct committer *self, struct round *round)
     round->written = true;
     if (!ledger_batch_empty(round->batch) || probe)
         write_batch(self, round);
+    if (!round->written && round->commits)
+        self->commits_refused = true;
     struct mail *mail = conclude(round);
     wake(self, round);
     while (mail) {

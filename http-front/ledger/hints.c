@@ -10,11 +10,13 @@
 struct row {
     uint64_t ticket_id;
     uint64_t count;
-    bool finished;
+    bool finished; // its row goes with the batch that is being made
+    bool linked;   // in the list of those to be settled
     struct row *next_finished;
 };
 
 struct hints {
+    struct ledger *ledger;
     void *tree;
     struct row *finished;
 };
@@ -56,6 +58,7 @@ struct hints *hints_new(struct ledger *ledger)
     struct hints *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    self->ledger = ledger;
     (void)ledger_each_hint(ledger, load, self); // logged there; what was readable is loaded
     return self;
 }
@@ -74,7 +77,10 @@ uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, st
     struct row *row = find(self, ticket_id);
     if (!row)
         row = add(self, ticket_id, 0);
-    row->count++;
+    // Never the same twice for a ticket, not even after its row was deleted and began anew: who finishes with an old
+    // number can match nothing that came later.
+    row->count = ledger_next(self->ledger);
+    row->finished = false;
     ledger_put_hint(batch, ticket_id, &(struct hint){.count = row->count, .time_ms = now_ms});
     return row->count;
 }
@@ -88,8 +94,11 @@ uint64_t hints_finish(struct hints *self, uint64_t ticket_id, uint64_t count, st
         return row->count;
     ledger_delete_hint(batch, ticket_id);
     row->finished = true;
-    row->next_finished = self->finished;
-    self->finished = row;
+    if (!row->linked) {
+        row->linked = true;
+        row->next_finished = self->finished;
+        self->finished = row;
+    }
     return 0;
 }
 
@@ -98,6 +107,9 @@ void hints_settle(struct hints *self, bool written)
     while (self->finished) {
         struct row *row = self->finished;
         self->finished = row->next_finished;
+        row->linked = false;
+        if (!row->finished)
+            continue; // raised again in the same batch
         row->finished = false;
         if (written) {
             tdelete(row, &self->tree, compare);

@@ -14,7 +14,10 @@ struct hints;
 struct hints *hints_new(struct ledger *ledger);
 void hints_free(struct hints **self);
 
-/** Raises the ticket's counter (a new row begins with 1), puts the row in `batch` and returns the counter. */
+/**
+ * Raises the ticket's counter to a number that it never had, puts the row in `batch` and returns the counter. A row
+ * that the same batch has finished is back.
+ */
 uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, struct ledger_batch *batch);
 
 /**

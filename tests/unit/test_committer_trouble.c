@@ -14,7 +14,7 @@ static void a_failed_write_is_told_to_all_and_overcome(void **state)
     set_up(&f, 0);
     assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
     assert_int_equal(accept_key(&f, "before"), ACCEPT_STORED);
-    (void)next_mail(&f);
+    uint64_t rung = next_mail(&f).hint_count;
     (void)next_mail(&f);
     hold(&f, &holder);
     for (size_t i = 0; i < 4; i++)
@@ -31,7 +31,7 @@ static void a_failed_write_is_told_to_all_and_overcome(void **state)
     assert_int_equal(ledger_seen(f.ledger, "twice", &seen), LEDGER_ABSENT);
     // What is on disk is still a duplicate; a commit is tried and told; its hint stays.
     assert_int_equal(accept_key(&f, "before"), ACCEPT_DUPLICATE);
-    submit(&f, NULL, 5, 1, NULL);
+    submit(&f, NULL, 5, rung, NULL);
     struct mail mail = next_mail(&f);
     assert_int_equal(mail.kind, MAIL_COMMITTED);
     assert_false(mail.ok);
@@ -43,7 +43,12 @@ static void a_failed_write_is_told_to_all_and_overcome(void **state)
     assert_int_equal(accept_key(&f, "twice"), ACCEPT_STORED);
     assert_int_equal(next_mail(&f).kind, MAIL_ACCEPTED);
     assert_int_equal(committer_accept(f.committer, &ring), ACCEPT_STORED);
-    assert_int_equal(next_mail(&f).hint_count, 2);
+    assert_true(next_mail(&f).hint_count > rung);
+    // The dispatcher's memory is ahead of the disk since its commit failed: nothing of it is written any more.
+    submit(&f, NULL, 5, 1, NULL);
+    mail = next_mail(&f);
+    assert_int_equal(mail.kind, MAIL_COMMITTED);
+    assert_false(mail.ok);
     tear_down(&f);
 }
 
