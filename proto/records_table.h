@@ -42,7 +42,7 @@
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
-    X(17, 1, job)                                                                                                      \
+    X(17, 2, job)                                                                                                      \
     X(18, 2, report)                                                                                                   \
     X(19, 1, census)                                                                                                   \
     X(20, 1, hello)                                                                                                    \
@@ -209,7 +209,8 @@
     U64(since_ms, ANY_U64)   /* looks: our wall clock when the write was first handed out */                           \
     LIST(events, event, 256) /* one, or those composed into one note, in chat order */                                 \
     REC(lane, lane)                                                                                                    \
-    BLOB(found, 4u << 20)
+    BLOB(found, 4u << 20)                                                                                              \
+    BOOL(restored) /* v2: a look: an older backup was put in place since; another job may have written it */
 
 // worker -> front: what came of it. Kept and sent again until it is acked.
 #define FIELDS_report(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

@@ -11,7 +11,13 @@
 #include "workers/text.h"
 #include "workers/text_html.h"
 
-enum { SOURCE_REPLY = 0, SOURCE_NOTE = 2 };
+enum {
+    SOURCE_REPLY = 0,
+    SOURCE_NOTE = 2,
+    NAME_BYTES = 600,  // an agent's name before a mirror's time, or before a relayed message
+    LONG_BYTES = 2500, // what may have been said in several messages
+    STAMP_BYTES = 11,  // "12:34:56UTC"
+};
 
 static int by_age(const void *a, const void *b)
 {
@@ -121,6 +127,100 @@ static const struct written *newest(const struct lane *lane)
     return last;
 }
 
+// ---- after a backup was restored -----------------------------------------------------------------------------------
+
+static bool begins_with_time(const char *words)
+{
+    static const char form[] = "00:00:00UTC";
+    for (size_t i = 0; i < STAMP_BYTES; i++)
+        if (form[i] == '0' ? words[i] < '0' || words[i] > '9' : words[i] != form[i])
+            return false;
+    return true;
+}
+
+// "(inchat,12:34:56UTC):...", or NULL.
+static const char *mirror_of(const char *words)
+{
+    static const char open[] = "(inchat,";
+    const char *at = strstr(words, open);
+    if (!at || at - words > NAME_BYTES || !begins_with_time(at + sizeof open - 1))
+        return NULL;
+    return strncmp(at + sizeof open - 1 + STAMP_BYTES, "):", 2) == 0 ? at : NULL;
+}
+
+static const char *words_of(struct arena *arena, const struct entries_item *item)
+{
+    const char *html = fields_raw(item->json, "body");
+    const char *words = text_words(arena, text_html_plain(arena, html, TEXT_HTML_ALL, TEXT_MAX));
+    return *words ? words : text_words(arena, fields_raw(item->json, "body_text"));
+}
+
+const char *entries_line(struct arena *arena, const char *body)
+{
+    const char *words = text_words(arena, text_html_plain(arena, body, TEXT_HTML_ALL, TEXT_MAX));
+    const char *mirror = mirror_of(words);
+    return mirror ? mirror : words;
+}
+
+bool entries_holds(const char *words, const char *line)
+{
+    static const char below[] = "Fromtheshop'schat"; // what stands below the messages in a description
+    size_t length = strlen(line);
+    if (!length)
+        return false;
+    for (const char *at = words; (at = strstr(at, line)); at++) {
+        const char *rest = at + length;
+        while (*rest == '-' || *rest == '_') // a rule
+            rest++;
+        if (!*rest || begins_with_time(rest) || strncmp(rest, below, sizeof below - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool entries_is_mirror(struct arena *arena, const struct entries_item *item)
+{
+    return item->source == SOURCE_NOTE && mirror_of(words_of(arena, item));
+}
+
+// Whether `whole` ends with `end`, behind nothing or an agent's name.
+static bool is_said_by_name(const char *whole, const char *end)
+{
+    size_t length = strlen(whole);
+    size_t end_length = strlen(end);
+    if (!end_length || end_length > length || strcmp(whole + length - end_length, end) != 0)
+        return false;
+    size_t name = length - end_length;
+    return name == 0 || (name <= NAME_BYTES && whole[name - 1] == ':');
+}
+
+static bool is_piece(const char *words, const char *said)
+{
+    if (strlen(words) <= LONG_BYTES)
+        return false;
+    const char *colon = strchr(said, ':');
+    return strstr(words, said) || (colon && colon - said <= NAME_BYTES && strstr(words, colon + 1));
+}
+
+const struct entries_item *entries_find_said(struct arena *arena, const struct entries_items *page,
+                                             const struct lane *lane, const char *said, uint64_t until_ms)
+{
+    for (size_t i = 0; *said && i < page->count; i++) {
+        const struct entries_item *item = &page->items[i];
+        if (!entries_is_agent(item) || item->time_ms > until_ms ||
+            item->time_ms + ENTRIES_OVERLAP_MS <= lane->mark_ms ||
+            entries_has(lane->desk_written.items, lane->desk_written.count, item->id) ||
+            entries_has(lane->delivered.items, lane->delivered.count, item->id) || entries_is_mirror(arena, item))
+            continue;
+        const char *words = text_words(arena, entries_text(arena, item));
+        if (is_said_by_name(said, words) || is_piece(words, said))
+            return item;
+    }
+    return NULL;
+}
+
+// ---- looks ----------------------------------------------------------------------------------------------------------
+
 const struct entries_item *entries_find(struct arena *arena, const struct entries_items *page, const struct lane *lane,
                                         const struct entries_wanted *wanted)
 {
@@ -130,17 +230,18 @@ const struct entries_item *entries_find(struct arena *arena, const struct entrie
     for (size_t i = 0; i < page->count; i++) {
         const struct entries_item *item = &page->items[i];
         if (item->incoming != wanted->incoming || item->is_private != wanted->is_private ||
-            (wanted->author && item->author != wanted->author) || item->time_ms < wanted->floor_ms)
+            (wanted->author && !wanted->line && item->author != wanted->author) || item->time_ms < wanted->floor_ms)
             continue;
+        if (wanted->line) {
+            if (entries_holds(words_of(arena, item), wanted->line))
+                return item;
+            continue;
+        }
         if (last && (item->time_ms < last->time_ms || (item->time_ms == last->time_ms && item->number < last_id)))
             continue;
         if (entries_has(lane->desk_written.items, lane->desk_written.count, item->id))
             continue;
-        const char *html = fields_raw(item->json, "body");
-        const char *there = text_words(arena, text_html_plain(arena, html, TEXT_HTML_ALL, TEXT_MAX));
-        if (!*there)
-            there = text_words(arena, fields_raw(item->json, "body_text"));
-        if (strcmp(words, there) == 0)
+        if (strcmp(words, words_of(arena, item)) == 0)
             return item;
     }
     return NULL;

@@ -53,6 +53,9 @@ struct entries_wanted {
     uint64_t author;   // 0: any
     uint64_t floor_ms; // created_at at least, helpdesk clock
     const char *body;  // the HTML that was sent
+    // In a ledger that was restored from a backup: what entries of an unknown composition must hold, whoever wrote them
+    // and whatever is known of them already (entries_line). NULL: the body as a whole.
+    const char *line;
 };
 
 /**
@@ -61,4 +64,21 @@ struct entries_wanted {
  */
 const struct entries_item *entries_find(struct arena *arena, const struct entries_items *page, const struct lane *lane,
                                         const struct entries_wanted *wanted);
+
+/** What tells a message's line in a note or description: its time and words, or of a mirrored agent what follows the
+ * name. */
+const char *entries_line(struct arena *arena, const char *body);
+/** Whether these words (text_words) hold the line as a whole, among others or alone. */
+bool entries_holds(const char *words, const char *line);
+
+/** Whether the entry looks like the mirror of an agent's chat message, by the form that flow_mirror.c gives it. */
+bool entries_is_mirror(struct arena *arena, const struct entries_item *item);
+
+/**
+ * The agent's entry that is not yet known to be in the chat and whose words are those of an agent's message in the chat
+ * (`said`: text_words), whole, behind an agent's name, or as a piece of a long one. Not written after `until_ms`
+ * (helpdesk clock). NULL: none on this page.
+ */
+const struct entries_item *entries_find_said(struct arena *arena, const struct entries_items *page,
+                                             const struct lane *lane, const char *said, uint64_t until_ms);
 #endif

@@ -14,6 +14,7 @@
 #include "workers/note.h"
 #include "workers/parts.h"
 #include "workers/text.h"
+#include "workers/text_html.h"
 
 enum { READ_ATTEMPTS = 3 };
 
@@ -139,7 +140,15 @@ static struct note note_of(const struct job_context *context)
         parts_add_html(&body, event, true);
         text_buf_add(&body, "</div>");
     }
-    return (struct note){.body = body.data, .author = context->found.desk_agent};
+    return (struct note){.body = body.data, .author = context->found.desk_agent, .by_line = true};
+}
+
+static const char *said_in_chat(const struct job_context *context)
+{
+    struct text_buf html = text_buf_new(context->arena);
+    for (size_t i = 0; i < context->job->events.count; i++)
+        parts_add_html(&html, &context->job->events.items[i], true);
+    return text_words(context->arena, text_html_plain(context->arena, html.data, TEXT_HTML_ALL, TEXT_MAX));
 }
 
 static enum step_choice mirror_begin(struct job_context *context, struct request *request, struct report *report)
@@ -164,6 +173,8 @@ static void mirror_finish(struct job_context *context, const struct response *re
 static void look_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct note note = note_of(context);
+    note.said = context->job->restored ? said_in_chat(context) : NULL;
+    note.said_ms = context->job->events.count ? context->job->events.items[0].time_ms : 0;
     if (note_look_finish(context, &note, response, report))
         flow_done(report, STEP_NONE, "agent's chat message mirrored");
 }

@@ -118,17 +118,22 @@ static void add_context_line(struct text_buf *out, const char *label, const char
     text_add_html(out, value);
 }
 
+static void add_messages(struct text_buf *out, const struct job *job)
+{
+    for (size_t i = 0; i < job->events.count; i++) {
+        text_buf_add(out, "<div><b>");
+        parts_add_time(out, &job->events.items[i]);
+        text_buf_add(out, "</b> ");
+        parts_add_html(out, &job->events.items[i], false);
+        text_buf_add(out, "</div>");
+    }
+}
+
 static const char *description_of(struct job_context *context)
 {
     const struct context *customer = &context->found.context;
     struct text_buf out = text_buf_new(context->arena);
-    for (size_t i = 0; i < context->job->events.count; i++) {
-        text_buf_add(&out, "<div><b>");
-        parts_add_time(&out, &context->job->events.items[i]);
-        text_buf_add(&out, "</b> ");
-        parts_add_html(&out, &context->job->events.items[i], false);
-        text_buf_add(&out, "</div>");
-    }
+    add_messages(&out, context->job);
     text_buf_add(&out, "<hr><div>");
     text_buf_add(&out, customer->read ? "From the shop&#39;s chat"
                                       : "From the shop&#39;s chat; the customer could not be read yet");
@@ -265,7 +270,8 @@ static enum step_choice look_begin(struct job_context *context, struct request *
     clock_format_iso((int64_t)list_from(context), since);
     since[19] = '\0'; // Freshdesk's own times have no milliseconds
     // Without the conversation field only the description tells whose ticket it is; it costs two more of the budget.
-    bool by_description = !ticket_sends_conversation(context);
+    // After a backup was restored it tells which message the ticket was opened with.
+    bool by_description = !ticket_sends_conversation(context) || context->job->restored;
     *request = (struct request){
         .upstream = UPSTREAM_FRESHDESK,
         .method = "GET",
@@ -335,6 +341,17 @@ static void go_on(struct found *found, const json_t *list)
         found->page = 1;
 }
 
+// After a backup was restored: the ticket that was found may have been opened with another message of the conversation.
+static void append_unless_there(struct job_context *context, const json_t *ticket, struct report *report)
+{
+    struct text_buf messages = text_buf_new(context->arena);
+    add_messages(&messages, context->job);
+    if (ticket_describes(context->arena, ticket, messages.data))
+        return;
+    context->found.omit = 0;
+    flow_done(report, STEP_APPEND_NOTE, "link rebuilt");
+}
+
 static void look_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     if (response->answer != ANSWER_OK) {
@@ -352,6 +369,8 @@ static void look_finish(struct job_context *context, const struct response *resp
         flow_look_found(context);
         forget_list(&context->found);
         report_ticket(context, ours, report);
+        if (context->job->restored)
+            append_unless_there(context, ours, report);
         return;
     }
     size_t size = json_array_size(list);

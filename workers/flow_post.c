@@ -115,8 +115,10 @@ static void report_piece(struct job_context *context, const char *id, uint64_t t
     piece_of(context, &last);
     flow_wrote_chat(context, report, id, time_ms);
     if (!last) {
+        // Its next piece may be there too. (Not the look at once: the front would think that it turns a page.)
+        bool look = context->job->step == STEP_LOOK_MESSAGE && found->entries.items[0].look_first;
         found->part++;
-        flow_done(report, STEP_POST_MESSAGE, "");
+        flow_done(report, look ? STEP_READ_DESK_AGENT : STEP_POST_MESSAGE, "");
         return;
     }
     name_entry(context, report);

@@ -135,12 +135,16 @@ static void collect(struct job_context *context, const struct entries_items *pag
             found->mark_ms = item->time_ms;
         if (!is_wanted(context, item))
             continue;
+        bool look_first = item->time_ms <= context->job->lane.rebuilt_ms;
+        // Notes of ours that a lost ledger knew: their agent's words came from the chat.
+        if (look_first && entries_is_mirror(context->arena, item))
+            continue;
         items[count++] = (struct entry){
             .id = item->id,
             .time_ms = item->time_ms,
             .author = item->author,
             .text = entries_text(context->arena, item),
-            .look_first = item->time_ms <= context->job->lane.rebuilt_ms,
+            .look_first = look_first,
         };
     }
     qsort(items, count, sizeof *items, by_age);

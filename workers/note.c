@@ -9,6 +9,8 @@
 #include "workers/fields.h"
 #include "workers/flow.h"
 
+enum { SAID_MARGIN_MS = 60000 };
+
 static uint64_t author_of(const struct job_context *context, const struct note *note)
 {
     return context->found.omit & NOTE_OMIT_AUTHOR ? 0 : note->author;
@@ -66,6 +68,14 @@ enum step_choice note_look_begin(struct job_context *context, struct request *re
     return STEP_CALL;
 }
 
+// An agent's message that Deskbell posted for an entry of the ticket, in a time that the restored ledger does not know.
+static bool is_an_entry(const struct job_context *context, const struct note *note, const struct entries_items *page)
+{
+    uint64_t until = flow_moved(note->said_ms, flow_ahead_ms(context, UPSTREAM_FRESHDESK) -
+                                                   flow_ahead_ms(context, UPSTREAM_FRESHCHAT) + SAID_MARGIN_MS);
+    return entries_find_said(context->arena, page, &context->job->lane, note->said, until);
+}
+
 bool note_look_finish(struct job_context *context, const struct note *note, const struct response *response,
                       struct report *report)
 {
@@ -91,8 +101,13 @@ bool note_look_finish(struct job_context *context, const struct note *note, cons
         .author = author_of(context, note),
         .floor_ms = flow_look_floor(context, flow_since_ms(context)),
         .body = note->body,
+        .line = note->by_line && context->job->restored ? entries_line(context->arena, note->body) : NULL,
     };
     const struct entries_item *item = entries_find(context->arena, &page, &context->job->lane, &wanted);
+    if (!item && wanted.line && note->said && is_an_entry(context, note, &page)) {
+        flow_look_found(context);
+        return true; // the entry is the agent's own: its relay adopts it
+    }
     if (!item) {
         flow_look_next(context, look, page.more, report);
         return false;

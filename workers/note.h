@@ -16,6 +16,10 @@ struct note {
     bool is_private;
     bool incoming;
     uint64_t author; // user_id; 0: the key's owner
+    // Looks in a ledger that was restored from a backup (job.restored):
+    bool by_line;     // the note may be part of another, and another job may have adopted that one
+    const char *said; // what an agent's entry may say that is in the chat since (text_words); NULL or "": not asked for
+    uint64_t said_ms; // when that was said, in the chat's clock
 };
 
 /** POST /tickets/{id}/notes of the lane's ticket. */

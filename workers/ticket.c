@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "proto/log.h"
+#include "workers/entries.h"
 #include "workers/fields.h"
 #include "workers/flow.h"
 #include "workers/text.h"
+#include "workers/text_html.h"
 
 enum { FIELD_MAX_BYTES = 255, TAG_MAX_POINTS = 32 };
 
@@ -204,4 +206,12 @@ const char *ticket_omit_sentence(const struct job_context *context)
 {
     return arena_printf(context->arena, "The helpdesk refused some fields; trying without them (bits %" PRIx64 ").",
                         context->found.omit);
+}
+
+bool ticket_describes(struct arena *arena, const json_t *ticket, const char *body)
+{
+    const char *html = text_html_plain(arena, fields_raw(ticket, "description"), TEXT_HTML_ALL, TEXT_MAX);
+    const char *line = entries_line(arena, body);
+    return entries_holds(text_words(arena, html), line) ||
+           entries_holds(text_words(arena, fields_raw(ticket, "description_text")), line);
 }

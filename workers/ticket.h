@@ -48,6 +48,9 @@ bool ticket_sends_conversation(const struct job_context *context);
  */
 bool ticket_omit(struct job_context *context, const struct response *response);
 
+/** Whether the ticket's description holds the messages of `body`, HTML as flows write it (entries_line). */
+bool ticket_describes(struct arena *arena, const json_t *ticket, const char *body);
+
 /** One sentence about what is left out by now. */
 const char *ticket_omit_sentence(const struct job_context *context);
 #endif
