@@ -19,7 +19,7 @@ static void print_head(const json_t *answer)
            words_number(answer, "pid"), words_long(words_number(answer, "up_ms"), up));
     if (words_number(answer, "restored_ms"))
         printf("The ledger was restored from a backup of %s. It begins paused: resume both directions when you have "
-               "read deskbellctl(8).\n\n",
+               "read deskbellctl(8). This is said until all that may have been written since is looked for.\n\n",
                words_when(words_number(answer, "restored_ms"), when));
 }
 

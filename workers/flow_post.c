@@ -231,12 +231,12 @@ static uint64_t floor_of(const struct job_context *context)
 {
     const struct entry *entry = &context->found.entries.items[0];
     uint64_t since = flow_look_floor(context, flow_since_ms(context));
-    if (!entry->look_first)
+    if (!entry->look_first && !context->job->restored)
         return since;
     int64_t ahead = context->found.clock_known ? (int64_t)context->found.clock_ahead_ms : 0;
     uint64_t written = flow_moved(entry->time_ms, -flow_ahead_ms(context, UPSTREAM_FRESHDESK));
     written = flow_moved(written, ahead - LOOK_FIRST_MARGIN_MS);
-    return written < since ? written : since;
+    return written < since || context->job->restored ? written : since;
 }
 
 static enum step_choice look_begin(struct job_context *context, struct request *request, struct report *report)

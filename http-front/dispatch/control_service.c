@@ -44,7 +44,7 @@ static void end_pause(struct dispatcher *self, int which)
 
 bool control_recall(struct dispatcher *self)
 {
-    uint64_t restored = ledger_restored_ms(self->options.ledger);
+    bool restored = self->backup_ms && !self->resumed_mono_ms;
     for (int side = 0; side < SIDES; side++) {
         uint64_t since_ms = 0;
         if (ledger_setting(self->options.ledger, pause_settings[side], &since_ms) == LEDGER_ERROR)
@@ -52,7 +52,7 @@ bool control_recall(struct dispatcher *self)
         if (!since_ms && !restored)
             continue;
         begin_pause(self, side);
-        log_warn("paused", "direction=%s restored=%d", control_direction(side), restored != 0);
+        log_warn("paused", "direction=%s restored=%d", control_direction(side), restored);
     }
     return true;
 }
@@ -71,6 +71,8 @@ static void take_turn(struct dispatcher *self, void *what, bool ok)
             begin_pause(self, turn->side);
         else
             end_pause(self, turn->side);
+        if (!self->paused[SIDE_DESK] && !self->paused[SIDE_CHAT])
+            restore_resumed(self);
     }
     free(turn);
 }
@@ -84,10 +86,6 @@ static json_t *turn(struct dispatcher *self, struct control_call *call, bool pau
     if (side == SIDES)
         return control_refuse(call, "\"%.40s\" is no direction: say chat-to-desk or desk-to-chat.", call->arguments[0]);
     bool changed = self->paused[side] != pause;
-    // The last word on a restored ledger: whoever resumes it has been told what it may lack.
-    if (!pause && changed && !self->paused[1 - side] && ledger_restored_ms(self->options.ledger) &&
-        !ledger_restored_done(self->options.ledger))
-        return control_refuse(call, "The ledger cannot be written; nothing was resumed.");
     if (changed) {
         struct turn *what = calloc(1, sizeof *what);
         if (!what)
@@ -97,6 +95,9 @@ static json_t *turn(struct dispatcher *self, struct control_call *call, bool pau
         call->then = take_turn;
         call->what = what;
         ledger_put_setting(call->batch, pause_settings[side], pause ? (uint64_t)clock_wall_ms() : 0);
+        // The last word on a restored ledger: whoever resumes it has been told what it may lack.
+        if (!pause && !self->paused[1 - side])
+            restore_put_resumed(self, call->batch);
     }
     return json_pack("{s:s, s:b, s:b, s:I}", "direction", control_direction(side), "paused", (int)pause, "changed",
                      (int)changed, "waiting", (json_int_t)self->waiting[side]);

@@ -71,8 +71,8 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
     struct token *token = mail->token;
     self->writing--;
     if (!mail->ok) {
-        // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next front
-        // begins with what is on disk; what was handed out is in doubt then.
+        // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next
+        // front begins with what is on disk; what was handed out is in doubt then.
         self->ledger_lost = true;
         if (token->kind == TOKEN_CONTROL)
             control_committed(self, false);
@@ -335,6 +335,7 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     struct dispatcher *self = arg;
     beat(self);
     links_hello(self->links);
+    restore_tick(self);
     int result = after(self);
     status_refresh(self);
     return result;
@@ -440,7 +441,7 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
         return NULL;
     }
     self->console = control_new(config->runtime_dir, why, why_size);
-    if (self->console && !control_recall(self))
+    if (self->console && (!restore_begin(self) || !control_recall(self)))
         snprintf(why, why_size, "The ledger does not tell which direction is paused.");
     else if (self->console && recover_load(self, why, why_size))
         return self;

@@ -26,6 +26,7 @@ struct dispatcher_options {
     // none.
     void (*each_key)(void *keys_arg, dispatcher_key_fn *each, void *arg);
     void *keys_arg;
+    uint64_t restored_least_ms; // how long a restored ledger is looked after, at least, once resumed; 0: five minutes
 };
 
 /**

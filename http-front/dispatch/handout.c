@@ -87,7 +87,8 @@ static void send_out(struct dispatcher *self, struct out *out)
 static bool is_echo(struct dispatcher *self, const struct item *item, const struct event *event)
 {
     struct seen seen;
-    return item->kind == EVENT_AGENT_MESSAGE && !item->claimed && !item->doubt && *event->key &&
+    bool begun = (item->claimed || item->doubt) && !item->look_first;
+    return item->kind == EVENT_AGENT_MESSAGE && !begun && *event->key &&
            ledger_seen(self->options.ledger, event->key, &seen) == LEDGER_OK && seen.outcome == SEEN_OURS;
 }
 
@@ -104,7 +105,8 @@ static void learn_names(struct conversation *conversation, struct lane *lane, co
 
 enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice)
 {
-    struct item *item = choice->step == STEP_CREATE_TICKET ? lanes_first_said(side, choice->item) : choice->item;
+    bool opens = choice->step == STEP_CREATE_TICKET || choice->step == STEP_LOOK_TICKET;
+    struct item *item = opens ? lanes_first_said(side, choice->item) : choice->item;
     const struct step_info *info = steps_info(choice->step);
     struct conversation *conversation = side->conversation;
     uint64_t now = (uint64_t)clock_mono_ms();
@@ -153,6 +155,8 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     bool is_look = steps_looked_for(choice->step) != STEP_NONE;
     if (!is_look)
         item->step = (uint8_t)choice->step;
+    else if (!item->doubt)
+        restore_doubt(self, item, steps_looked_for(choice->step));
     if (is_look && !item->look.size) // its first page; what comes into that later is not seen by the others
         item->looked_out = now >= item->doubt_since_mono_ms + self->rules.settle_ms;
     out->settled_look = is_look && item->looked_out;
@@ -161,6 +165,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.step = choice->step;
     out->job.attempt = item->attempts;
     out->job.since_ms = item->claimed_ms;
+    out->job.restored = item->look_first || (self->rules.restored && choice->step == STEP_LOOK_TICKET);
     out->job.lane = lanes_record(conversation, arena);
     out->job.found.size = found->size;
     if (found->size)

@@ -183,9 +183,14 @@ static bool is_passed_over(const struct item *item)
     return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || steps_is_poll(item->kind);
 }
 
-static bool joins_note(const struct item *item)
+static bool is_unbegun(const struct item *item)
 {
     return item->kind == EVENT_CUSTOMER_MESSAGE && item->step == STEP_NONE && item->attempts == 0 && item->deaths == 0;
+}
+
+static bool joins_note(const struct item *item)
+{
+    return is_unbegun(item) && !item->look_first; // each is looked for by itself
 }
 
 size_t lanes_gather(const struct side *side, const struct item *head, struct item **out, size_t most)
@@ -205,7 +210,7 @@ struct item *lanes_first_said(struct side *side, struct item *item)
     if (item->claimed || item->doubt || item->kind != EVENT_CUSTOMER_MESSAGE)
         return item;
     struct item *first = side->head;
-    while (first != item && !joins_note(first))
+    while (first != item && !is_unbegun(first))
         first = first->next;
     if (first == item)
         return item;
@@ -250,6 +255,17 @@ static void sooner(uint64_t *wake, uint64_t at)
         *wake = at;
 }
 
+// Rule 7: a write that may have happened since the backup that the ledger was restored from is looked for first.
+static struct lane_choice write_or_look(struct item *item, enum step step, const struct lane_rules *rules,
+                                        uint64_t wake)
+{
+    const struct step_info *info = steps_info(step);
+    bool may_be_there = item->look_first || (rules->restored && step == STEP_CREATE_TICKET);
+    if (info->kind == STEP_WRITE && may_be_there && !item->looked && !item->claimed)
+        step = info->look;
+    return ready(item, step, wake);
+}
+
 static struct lane_choice go(const struct side *side, struct item *item, const struct lane_rules *rules, uint64_t now)
 {
     bool has_ticket = side->conversation->ticket_id != 0;
@@ -260,9 +276,9 @@ static struct lane_choice go(const struct side *side, struct item *item, const s
         return ready(item, info->look, 0);
     if (info->impatient) {
         uint64_t until = item->arrived_mono_ms + rules->context_wait_ms;
-        return now >= until ? ready(item, info->otherwise, 0) : ready(item, step, until);
+        return now >= until ? write_or_look(item, info->otherwise, rules, 0) : ready(item, step, until);
     }
-    return ready(item, step, 0);
+    return write_or_look(item, step, rules, 0);
 }
 
 struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now)

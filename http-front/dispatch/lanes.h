@@ -43,6 +43,9 @@ struct item {
     bool doubt;      // look first
     bool stored;     // has a pending record in the ledger
     bool looked_out; // the first page of the look under way was handed out after the settling time
+    bool look_first; // said before the ledger was restored from a backup: its writes may be there already
+    bool looked;     // and the next one is not
+    bool asked;      // polls: one whole round since this front began
 };
 
 enum side_state {
@@ -85,6 +88,7 @@ struct lane_rules {
     uint64_t context_wait_ms;
     uint64_t ticket_wait_ms; // how long an event that needs a ticket waits for one
     uint64_t settle_ms;
+    bool restored; // the ledger was, from a backup: tickets may exist that it does not know
 };
 
 enum lane_verdict {

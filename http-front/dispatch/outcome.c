@@ -322,7 +322,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
 static void step_over(struct dispatcher *self, struct out *out)
 {
     struct item *item = out->item;
-    item->claimed = item->unsent = item->doubt = false;
+    item->claimed = item->unsent = item->doubt = item->looked = false;
     item->claimed_ms = item->job_id = 0;
     if (out->in_doubt) {
         item->claimed = true;
@@ -340,6 +340,9 @@ static void not_found(struct dispatcher *self, struct out *out)
         log_info("write_settled", "conversation=%s step=%s found=no", out->side->conversation->id,
                  steps_name(item->step));
         item->doubt = item->claimed = false;
+        item->looked = true;
+        if (!item->job_id)
+            item->claimed_ms = 0; // it was never handed out by this ledger's jobs: whoever does so begins anew
         item->not_before_mono_ms = 0;
     } else {
         item->not_before_mono_ms = item->doubt_since_mono_ms + self->rules.settle_ms;

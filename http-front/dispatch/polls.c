@@ -73,10 +73,12 @@ static uint64_t interval_ms(const struct dispatcher *self, const struct item *it
 }
 
 // A conversation that begins now is read from shortly before its first message, not from its very beginning.
-static void begin_mark(struct conversation *conversation, uint64_t said_ms)
+static void begin_mark(struct conversation *conversation, uint64_t said_ms, uint64_t restored_ms)
 {
     struct arena *arena = arena_new();
     struct lane lane = lanes_record(conversation, arena);
+    if (restored_ms && restored_ms < said_ms)
+        said_ms = restored_ms; // it may have begun at any time since
     if (!lane.chat_mark_ms && said_ms > BEFORE_FIRST_MS) {
         lane.chat_mark_ms = said_ms - BEFORE_FIRST_MS;
         lanes_set_record(conversation, &lane);
@@ -92,7 +94,7 @@ void polls_watch(struct dispatcher *self, struct conversation *conversation, uin
         item->alive_mono_ms = (int64_t)now;
         return;
     }
-    begin_mark(conversation, said_ms);
+    begin_mark(conversation, said_ms, self->backup_ms);
     add_poll(self, conversation, EVENT_POLL_CHAT, (int64_t)now,
              now + (uint64_t)self->options.config->freshchat.poll_seconds * SECOND_MS);
 }
@@ -100,6 +102,7 @@ void polls_watch(struct dispatcher *self, struct conversation *conversation, uin
 struct waking {
     struct dispatcher *dispatcher;
     uint64_t wall_ms;
+    uint64_t remember_from_ms; // now, or when the ledger's backup was taken
     uint64_t mono_ms;
     bool failed;
 };
@@ -107,7 +110,7 @@ struct waking {
 static bool wake_lane(void *arg, const struct lane *lane)
 {
     struct waking *waking = arg;
-    if (lanes_is_own(lane->conversation) || lane->updated_ms + REMEMBERED_MS < waking->wall_ms)
+    if (lanes_is_own(lane->conversation) || lane->updated_ms + REMEMBERED_MS < waking->remember_from_ms)
         return true;
     struct conversation *conversation = schedule_open(waking->dispatcher, lane->conversation);
     if (!conversation) {
@@ -136,7 +139,9 @@ static void wake_waiting(struct dispatcher *self)
 
 bool polls_begin(struct dispatcher *self)
 {
-    struct waking waking = {self, (uint64_t)clock_wall_ms(), (uint64_t)clock_mono_ms(), false};
+    struct waking waking = {
+        .dispatcher = self, .wall_ms = (uint64_t)clock_wall_ms(), .mono_ms = (uint64_t)clock_mono_ms()};
+    waking.remember_from_ms = self->backup_ms ? self->backup_ms : waking.wall_ms;
     struct conversation *desk = schedule_open(self, desk_lane);
     struct conversation *users = schedule_open(self, users_lane);
     if (desk)
@@ -281,6 +286,7 @@ void polls_rest(struct dispatcher *self, struct out *out)
     side->active = NULL;
     jobs_remove(self->jobs, &out);
     if (after == AFTER_REPEAT) {
+        item->asked = item->asked || (failed && rest_ms); // one that was refused will not tell any more later
         item->step = STEP_NONE;
         item->attempts = 0;
         item->deaths = 0;
@@ -296,6 +302,20 @@ void polls_rest(struct dispatcher *self, struct out *out)
     schedule_conversation(self, conversation);
 }
 
+// A round is bounded: whether it came to the present, or at least to where the time since a backup ends.
+static bool came_to_its_end(const struct dispatcher *self, const struct conversation *conversation,
+                            const struct report *report)
+{
+    if (report->next_step != STEP_NONE)
+        return false;
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(conversation, arena);
+    bool moved = report->mark_ms > lane.mark_ms || report->chat_mark_ms > lane.chat_mark_ms;
+    arena_free(&arena);
+    uint64_t mark = report->mark_ms > report->chat_mark_ms ? report->mark_ms : report->chat_mark_ms;
+    return !moved || mark >= self->restored_ms;
+}
+
 static void conclude(struct dispatcher *self, struct out *out, const struct report *report)
 {
     struct item *item = out->item;
@@ -303,6 +323,8 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
     uint64_t tickets[MOST_CHANGES];
     size_t raised = changed_tickets(self, report, tickets);
     struct ledger_batch *batch = ledger_batch_new();
+    if (self->backup_ms && came_to_its_end(self, conversation, report))
+        item->asked = true;
     bool for_disk = look_into(self, out, report, batch);
     for_disk = record_merge(self, conversation, report, batch) || for_disk || raised;
     out->after = report->next_step == STEP_NONE ? AFTER_REPEAT : AFTER_STEP;

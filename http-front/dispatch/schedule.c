@@ -93,6 +93,7 @@ struct conversation *schedule_open(struct dispatcher *self, const char *id)
     enum ledger_result result = ledger_lane(self->options.ledger, id, &record, arena);
     if (result != LEDGER_ERROR) {
         conversation = lanes_conversation_new(id, result == LEDGER_OK ? &record : NULL);
+        restore_lane(self, conversation);
         zhashx_insert(self->conversations, conversation->id, conversation);
     }
     arena_free(&arena);
@@ -111,6 +112,7 @@ void schedule_place(struct dispatcher *self, struct conversation *conversation, 
     lanes_add(side, item);
     if (steps_is_poll(item->kind))
         return; // nobody waits for it
+    item->look_first = restore_is_before(self, item->time_ms);
     self->waiting[side->which]++;
     if (side->work++ == 0)
         self->busy++;

@@ -43,6 +43,10 @@ struct dispatcher {
     struct control *console;                      // deskbellctl's socket
     bool paused[SIDES];                           // an operator holds this direction
     uint64_t paused_mono_ms[SIDES];               // since when
+    uint64_t backup_ms;                           // when the backup was taken that this ledger was restored from, or 0
+    uint64_t restored_ms;                         // what was said until then may have been written already
+    uint64_t resumed_mono_ms;                     // both directions were, since the restoring; 0: not yet
+    uint64_t asked_mono_ms;                       // since then every poll has made its first round; 0: not yet
     uint64_t started_mono_ms;
     bool open; // every worker on the roster has answered: jobs may go out
 
@@ -150,6 +154,22 @@ void polls_rest(struct dispatcher *self, struct out *out);
 bool recover_load(struct dispatcher *self, char *why, size_t why_size);
 /** Every worker has answered: what nobody holds is in doubt. */
 void recover_settle(struct dispatcher *self);
+
+// ---- restore.c
+/** Learns whether the ledger was restored from a backup. False when it cannot be read. */
+bool restore_begin(struct dispatcher *self);
+/** Puts into the batch that both directions are resumed, so that no later front begins paused for the same reason. */
+void restore_put_resumed(struct dispatcher *self, struct ledger_batch *batch);
+/** That is on disk. */
+void restore_resumed(struct dispatcher *self);
+/** Whether what was said then may have been written after the backup. */
+bool restore_is_before(const struct dispatcher *self, uint64_t said_ms);
+/** A conversation that was just loaded: replies that are not newer are looked for in the chat first. */
+void restore_lane(struct dispatcher *self, struct conversation *conversation);
+/** The item's write `step` was never claimed here but may have happened: in doubt since the backup. */
+void restore_doubt(struct dispatcher *self, struct item *item, enum step step);
+/** Every second: forgets the restoring once everything said before it is settled. */
+void restore_tick(struct dispatcher *self);
 
 // ---- status.c
 void status_refresh(struct dispatcher *self);

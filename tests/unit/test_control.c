@@ -136,7 +136,7 @@ static void a_restored_ledger_begins_paused_until_both_directions_are_resumed(vo
         bool paused = turn < 2;
         assert_int_equal(yes_at(direction(status, SIDE_DESK), "paused"), paused);
         assert_int_equal(yes_at(direction(status, SIDE_CHAT), "paused"), paused);
-        assert_int_equal(number_at(status, "restored_ms") > 0, paused);
+        assert_true(number_at(status, "restored_ms") > 0); // until everything said before it is settled
         json_decref(status);
         if (turn == 0) {
             done(f, "resume", "desk-to-chat"); // half a word is none
