@@ -82,7 +82,7 @@ static void description_finish(struct job_context *context, const struct respons
         answers_default(context, response, report);
         return;
     }
-    if (!gone && !fields_is_object(response->json)) {
+    if (!gone && !fields_id(response->json, "id")) {
         flow_unexpected(context, report, "a ticket");
         return;
     }

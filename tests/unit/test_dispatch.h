@@ -60,6 +60,7 @@ struct fixture {
     atomic_bool left; // the dispatcher wanted to leave
     int control[2];
     struct worker workers[WORKERS_MOST];
+    uint64_t restored_least_ms;
     struct arena *arena; // of all that was received
 };
 
@@ -135,7 +136,8 @@ static inline void begin(struct fixture *f)
                                          .control_fd = f->control[0],
                                          .status_fd = -1,
                                          .leave = leaves,
-                                         .leave_arg = f};
+                                         .leave_arg = f,
+                                         .restored_least_ms = f->restored_least_ms};
     f->dispatcher = dispatcher_new(&options, why, sizeof why);
     if (!f->dispatcher)
         print_message("%s\n", why);

@@ -303,6 +303,32 @@ static void entries_of_a_rebuilt_link_are_looked_for_since_they_were_written(voi
     case_free(c);
 }
 
+static void every_piece_of_a_long_entry_is_looked_for(void **state)
+{
+    (void)state;
+    struct flow_case *c = listed("");
+    char text[6001];
+    memset(text, 'x', sizeof text - 1);
+    text[6000] = '\0';
+    entries[0].text = text;
+    entries[0].look_first = true;
+    case_begin(c, STEP_LOOK_MESSAGE);
+    case_ok(c, arena_printf(
+                   c->arena,
+                   "{\"messages\":[{\"id\":\"m1\",\"created_time\":\"2025-03-04T10:20:31.000Z\",\"actor_type\":"
+                   "\"agent\",\"actor_id\":\"" AGENT "\",\"message_parts\":[{\"text\":{\"content\":\"%.4000s\"}}]}]}",
+                   text));
+    case_outcome(c, OUTCOME_DONE, STEP_READ_DESK_AGENT);
+    assert_int_equal(c->context.found.part, 1);
+    assert_int_equal(case_begin(c, STEP_READ_DESK_AGENT), STEP_ANSWER);
+    case_outcome(c, OUTCOME_DONE, STEP_LOOK_MESSAGE);
+    case_begin(c, STEP_LOOK_MESSAGE);
+    case_ok(c, "{\"messages\":[]}");
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    assert_int_equal(c->context.found.part, 1); // only the rest is said
+    case_free(c);
+}
+
 static void a_dead_letter_tried_again_repeats_nobody_else(void **state)
 {
     (void)state;
@@ -353,6 +379,7 @@ int main(void)
         cmocka_unit_test(two_equal_replies_are_each_adopted_once),
         cmocka_unit_test(a_look_reads_all_pages),
         cmocka_unit_test(entries_of_a_rebuilt_link_are_looked_for_since_they_were_written),
+        cmocka_unit_test(every_piece_of_a_long_entry_is_looked_for),
         cmocka_unit_test(a_dead_letter_tried_again_repeats_nobody_else),
         cmocka_unit_test(a_note_of_our_own_that_the_list_saw_too_early_is_not_posted),
     };

@@ -328,6 +328,65 @@ static void a_long_lane_is_no_burden(void **state)
     lanes_conversation_free(&c);
 }
 
+// Rule 7.
+static void what_was_said_before_a_restoring_is_looked_for_first(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *first = add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 10);
+    struct item *second = add(c, EVENT_CUSTOMER_MESSAGE, 2, 200, 10);
+    struct item *third = add(c, EVENT_CUSTOMER_MESSAGE, 3, 300, 10);
+    struct item *gathered[4];
+    first->look_first = second->look_first = true;
+    struct lane_choice choice = next(c, SIDE_DESK, 10); // at once: it does not gather
+    assert_int_equal(choice.verdict, LANE_READY);
+    assert_ptr_equal(choice.item, first);
+    assert_int_equal(choice.step, STEP_LOOK_NOTE);
+    assert_int_equal(lanes_gather(&c->sides[SIDE_DESK], first, gathered, 4), 0);
+    // It is not there.
+    first->step = STEP_APPEND_NOTE;
+    first->looked = true;
+    c->sides[SIDE_DESK].active = first;
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_APPEND_NOTE);
+    lanes_remove(&c->sides[SIDE_DESK], first);
+    lanes_item_free(&first);
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_LOOK_NOTE);
+    lanes_remove(&c->sides[SIDE_DESK], second);
+    lanes_item_free(&second);
+    assert_int_equal(next(c, SIDE_DESK, 10).verdict, LANE_LATER); // as always
+    assert_int_equal(next(c, SIDE_DESK, 1010).step, STEP_APPEND_NOTE);
+    assert_ptr_equal(next(c, SIDE_DESK, 1010).item, third);
+    struct item *hint = add(c, EVENT_HINT, 4, 100, 10);
+    hint->look_first = true;
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_LIST_ENTRIES); // reads change nothing
+    hint->step = STEP_POST_MESSAGE;
+    c->sides[SIDE_CHAT].active = hint;
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_LOOK_MESSAGE);
+    lanes_conversation_free(&c);
+}
+
+static void no_ticket_is_opened_after_a_restoring_without_a_look(void **state)
+{
+    (void)state;
+    struct lane_rules restored = rules;
+    restored.restored = true;
+    struct conversation *c = with_ticket(0);
+    struct item *late = add(c, EVENT_CUSTOMER_MESSAGE, 1, 500, 10); // said since
+    assert_int_equal(lanes_next(&c->sides[SIDE_DESK], &restored, 10).step, STEP_READ_CUSTOMER);
+    assert_int_equal(lanes_next(&c->sides[SIDE_DESK], &restored, 1010).step, STEP_LOOK_TICKET); // waited long enough
+    late->step = STEP_CREATE_TICKET;
+    c->sides[SIDE_DESK].active = late;
+    assert_int_equal(lanes_next(&c->sides[SIDE_DESK], &restored, 20).step, STEP_LOOK_TICKET);
+    // One that was said earlier, before the restoring, opens it in its place.
+    struct item *early = add(c, EVENT_CUSTOMER_MESSAGE, 2, 100, 20);
+    early->look_first = true;
+    assert_ptr_equal(lanes_first_said(&c->sides[SIDE_DESK], late), early);
+    assert_int_equal(lanes_next(&c->sides[SIDE_DESK], &restored, 20).step, STEP_LOOK_TICKET);
+    early->looked = true;
+    assert_int_equal(lanes_next(&c->sides[SIDE_DESK], &restored, 20).step, STEP_CREATE_TICKET);
+    lanes_conversation_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +406,8 @@ int main(void)
         cmocka_unit_test(what_needs_a_ticket_waits_for_it_but_not_for_ever),
         cmocka_unit_test(a_resolution_that_overtook_its_message_waits_for_the_ticket),
         cmocka_unit_test(the_record_is_kept_as_a_copy),
+        cmocka_unit_test(what_was_said_before_a_restoring_is_looked_for_first),
+        cmocka_unit_test(no_ticket_is_opened_after_a_restoring_without_a_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
