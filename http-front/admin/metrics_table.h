@@ -22,7 +22,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
       "Frames that did not decode, by kind.")                                                                          \
     X(FRAMES_BAD_CENSUS, "deskbell_frames_undecodable_total", "frame", "census",                                       \
       "Frames that did not decode, by kind.")                                                                          \
-    X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other", "Frames that did not decode, by kind.")                                                                          \
+    X(FRAMES_BAD_OTHER, "deskbell_frames_undecodable_total", "frame", "other", "Frames that did not decode, by kind.") \
     X(FRAMES_BAD_REQUEST, "deskbell_frames_undecodable_total", "frame", "control_request",                             \
       "Frames that did not decode, by kind.")                                                                          \
     X(FRAMES_STALE, "deskbell_frames_stale_total", "", "", "Frames of a worker generation that is not on the roster.") \
@@ -44,6 +44,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
     X(CONTROL_DONE, "deskbell_control_requests_total", "result", "done", "Requests of deskbellctl.")                   \
     X(CONTROL_REFUSED, "deskbell_control_requests_total", "result", "refused", "Requests of deskbellctl.")             \
     X(HINTS_UNLINKED, "deskbell_hints_unlinked_total", "", "", "Hints for tickets that belong to no conversation.")    \
+    X(RECONCILED, "deskbell_reconciled_total", "", "", "Chat messages that polls compared with the ledger.")           \
     X(GAPS_REPAIRED, "deskbell_gaps_repaired_total", "", "",                                                           \
       "Chat messages that a poll found and no webhook had told of.")                                                   \
     X(POLL_HINTS, "deskbell_poll_hints_total", "", "",                                                                 \
@@ -64,6 +65,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
       "Age of the oldest unfinished event.")                                                                           \
     X(JOBS_OUT, "deskbell_jobs_out", "", "", "Jobs that workers hold.")                                                \
     X(IN_DOUBT, "deskbell_in_doubt", "", "", "Writes that wait for a look.")                                           \
+    X(MISSING, "deskbell_missing", "", "", "Messages that only a poll told of and that are not delivered yet.")        \
     X(DEAD, "deskbell_dead", "", "", "Dead letters that wait for an operator.")                                        \
     X(WORKERS_READY, "deskbell_workers_ready", "", "", "Workers that jobs can be handed to.")                          \
     X(COMMITTER_WAITING, "deskbell_committer_waiting", "", "", "Requests and reports that wait for the next sync.")    \

@@ -60,6 +60,9 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     item->accepted_ms = mail->accepted_ms;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->stored = true;
+    item->missed = mail->token != NULL;
+    if (item->missed && self->missing++ == 0)
+        self->missing_since_ms = item->arrived_mono_ms;
     if (item->kind == EVENT_CUSTOMER_MESSAGE)
         self->customer_mono_ms = item->arrived_mono_ms;
     schedule_add(self, conversation, item);
@@ -336,6 +339,7 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     beat(self);
     links_hello(self->links);
     restore_tick(self);
+    polls_tick(self);
     int result = after(self);
     status_refresh(self);
     return result;

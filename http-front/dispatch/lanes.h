@@ -41,6 +41,7 @@ struct item {
     bool claimed;    // on disk as "may have been handed out"
     bool unsent;     // claimed, but known not to have left this process
     bool doubt;      // look first
+    bool missed;     // a poll found it, no webhook had told of it
     bool stored;     // has a pending record in the ledger
     bool looked_out; // the first page of the look under way was handed out after the settling time
     bool look_first; // said before the ledger was restored from a backup: its writes may be there already

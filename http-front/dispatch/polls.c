@@ -26,7 +26,8 @@ enum {
     USERS_FACTOR = 5,
     REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
     BEFORE_FIRST_MS = 10 * 60 * 1000,
-    MOST_DEATHS = 3,    // of workers that held the same poll, until it is left alone for REFUSED_MS
+    MOST_DEATHS = 3, // of workers that held the same poll, until it is left alone for REFUSED_MS
+    MISSING_MS = 5 * 60 * 1000,
     MOST_CHANGES = 100, // in one report, by its table
     LAST = INT32_MAX,   // seconds: behind everything that was said
 };
@@ -224,8 +225,10 @@ static void offer_missed(struct dispatcher *self, struct out *out, const struct 
         struct event event;
         struct seen seen;
         arena_reset(arena);
-        if (!normalise(self, out->side->conversation, &report->raws.items[i].json, &event, arena) ||
-            ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
+        if (!normalise(self, out->side->conversation, &report->raws.items[i].json, &event, arena))
+            continue;
+        metrics_count(METRIC_RECONCILED);
+        if (ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
             continue;
         out->offers++;
         committer_offer(self->options.committer, &event, out);
@@ -370,6 +373,16 @@ void polls_lost(struct dispatcher *self, struct out *out, bool worker_died)
         out->rest_ms = REFUSED_MS;
     }
     polls_rest(self, out);
+}
+
+void polls_tick(struct dispatcher *self)
+{
+    uint64_t now = (uint64_t)clock_mono_ms();
+    if (!self->missing || now - self->missing_since_ms < MISSING_MS)
+        return;
+    self->missing_since_ms = now; // said again after as long
+    log_error("messages_missing", "count=%" PRIu64 " advice=%s", self->missing,
+              "messages that no webhook told of are still not on their tickets: see deskbellctl status and trace");
 }
 
 void polls_report(struct dispatcher *self, struct out *out, const struct report *report)

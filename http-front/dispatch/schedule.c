@@ -121,6 +121,7 @@ void schedule_place(struct dispatcher *self, struct conversation *conversation, 
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item)
 {
     lanes_remove(side, item);
+    self->missing -= item->missed;
     if (!steps_is_poll(item->kind)) {
         self->waiting[side->which]--;
         if (--side->work == 0)

@@ -52,6 +52,8 @@ struct dispatcher {
 
     uint64_t waiting[SIDES];   // items in memory, polls apart
     uint64_t busy;             // sides with such items
+    uint64_t missing;       // messages that only a poll told of, not delivered yet
+    uint64_t missing_since_ms; // since when there are any
     uint64_t customer_mono_ms; // when a customer last wrote
     uint64_t dead;
     uint64_t writing; // commits not yet on disk
@@ -139,6 +141,8 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
 bool polls_begin(struct dispatcher *self);
 /** Something was said in the conversation at `said_ms` (chat clock): it is polled from here on. */
 void polls_watch(struct dispatcher *self, struct conversation *conversation, uint64_t said_ms);
+/** Says it when messages that were missed have been undelivered for minutes. */
+void polls_tick(struct dispatcher *self);
 /** A poll's report. */
 void polls_report(struct dispatcher *self, struct out *out, const struct report *report);
 /** A poll that can never be reported. Its conversation may be gone afterwards. */
@@ -173,4 +177,6 @@ void restore_tick(struct dispatcher *self);
 
 // ---- status.c
 void status_refresh(struct dispatcher *self);
+/** What polls compared with the ledger, found missing, and still have to deliver: a json_t * of the caller's. */
+struct json_t *status_reconcile(const struct dispatcher *self);
 #endif

@@ -19,6 +19,12 @@ static json_t *workers(const struct dispatcher *self)
     return list;
 }
 
+json_t *status_reconcile(const struct dispatcher *self)
+{
+    return json_pack("{s:I, s:I, s:I}", "compared", (json_int_t)metrics_get(METRIC_RECONCILED), "found_missing",
+                     (json_int_t)metrics_get(METRIC_GAPS_REPAIRED), "missing", (json_int_t)self->missing);
+}
+
 void status_refresh(struct dispatcher *self)
 {
     bool healthy = committer_healthy(self->options.committer);
@@ -30,15 +36,16 @@ void status_refresh(struct dispatcher *self)
     metrics_set(GAUGE_BACKLOG_CHAT, (int64_t)self->waiting[SIDE_CHAT]);
     metrics_set(GAUGE_JOBS_OUT, (int64_t)jobs_count(self->jobs));
     metrics_set(GAUGE_DEAD, (int64_t)self->dead);
+    metrics_set(GAUGE_MISSING, (int64_t)self->missing);
     metrics_set(GAUGE_WORKERS_READY, links_ready(self->links));
     metrics_set(GAUGE_COMMITTER_WAITING, (int64_t)committer_waiting(self->options.committer));
     metrics_set(GAUGE_FREE_BYTES, (int64_t)ledger_free_bytes(self->options.ledger));
-    json_t *picture =
-        json_pack("{s:i, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I}", "pid", (int)getpid(), "generation",
-                  (json_int_t)ledger_epoch(self->options.ledger), "open", (int)self->open, "draining",
-                  (int)self->draining, "workers", workers(self), "lanes", (json_int_t)self->busy,
-                  "waiting", (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out",
-                  (json_int_t)jobs_count(self->jobs), "dead", (json_int_t)self->dead);
+    json_t *picture = json_pack(
+        "{s:i, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "pid", (int)getpid(), "generation",
+        (json_int_t)ledger_epoch(self->options.ledger), "open", (int)self->open, "draining", (int)self->draining,
+        "workers", workers(self), "lanes", (json_int_t)self->busy, "waiting",
+        (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out", (json_int_t)jobs_count(self->jobs),
+        "dead", (json_int_t)self->dead, "reconcile", status_reconcile(self));
     if (picture)
         status_publish(json_dumps(picture, JSON_COMPACT));
     json_decref(picture);

@@ -303,6 +303,7 @@ static struct mail *mail_of(const struct waiter *waiter)
     mail->time_ms = event->time_ms;
     mail->accepted_ms = waiter->accepted_ms;
     mail->event_kind = event->kind;
+    mail->token = waiter->token; // an offer's; whoever made it may tell it from a webhook
     mail->conversation = strdup(event->conversation ? event->conversation : "");
     if (!mail->conversation)
         abort();

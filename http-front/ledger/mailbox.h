@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum mail_kind {
-    MAIL_ACCEPTED,  // an event is on disk: `pending` record with sequence `seq`
+    MAIL_ACCEPTED,  // an event is on disk: `pending` record with sequence `seq`; `token` of the offer, if it was one
     MAIL_HINT,      // a hint is on disk: `ticket_id`, `hint_count`
     MAIL_OFFERED,   // what became of committer_offer: `token`, `result` (enum accept_result)
     MAIL_COMMITTED, // the dispatcher's own commit `token` is on disk (`ok`) or could not be written
