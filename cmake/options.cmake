@@ -18,6 +18,8 @@ if(DESKBELL_SANITIZE)
   add_link_options(-fsanitize=${DESKBELL_SANITIZE})
 endif()
 if(DESKBELL_HARDEN)
+  # Assertions name files from the tree's root on, wherever it was built.
+  add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
   add_compile_options(-fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2 -fPIE)
   add_link_options(-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,--as-needed)
   include(CheckIPOSupported)
