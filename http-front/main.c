@@ -42,6 +42,7 @@ struct front {
     struct config *config;
     struct signature_keys *keys;
     struct tokens *tokens;
+    struct widget *widget;
     struct http *http;
     struct ledger *ledger;
     struct mailbox *mailbox;
@@ -126,6 +127,7 @@ static enum accept_result accept_event(void *arg, const struct event *event)
 static bool stage(struct front *front)
 {
     const struct config *config = front->config;
+    front->widget = widget_new(config);
     struct http_options options = {
         .listen_fd = PIPES_FD_LISTEN,
         .admin_listen_fd = PIPES_FD_ADMIN_LISTEN,
@@ -133,6 +135,7 @@ static bool stage(struct front *front)
         .max_body_bytes = (size_t)config->front.max_body_bytes,
         .freshchat_keys = front->keys,
         .freshdesk_tokens = front->tokens,
+        .widget = front->widget,
         .channels = (const char *const *)config->freshchat.channels.items,
         .channel_count = config->freshchat.channels.count,
         .replay_window_ms = config->freshchat.replay_window_seconds * 1000,
@@ -279,6 +282,7 @@ int main(int argc, char **argv)
     }
     drain(&front);
     http_free(&front.http);
+    widget_free(&front.widget);
     mailbox_free(&front.mailbox);
     tokens_free(&front.tokens);
     signature_keys_free(&front.keys);

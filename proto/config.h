@@ -78,6 +78,8 @@ struct config_widget {
     char *script_url;
     char *host;
     char *token;
+    char *call_hours;     // for people; empty: not shown
+    char *call_time_zone; // for people; empty: not shown
 };
 
 struct config_ticket {

@@ -150,7 +150,11 @@ const struct config_key config_keys[] = {
     STRING("widget", "host", CONFIG_CHECK_URL, "https://wchat.freshchat.com", AT(widget.host),
         "The host the chat talks to."),
     STRING("widget", "token", CONFIG_CHECK_NONE, "", AT(widget.token),
-        "The widget's token: public, every visitor's browser sees it."),
+        "The widget's token: public, every visitor's browser sees it. Empty: no chat is loaded by script_url's older kind."),
+    STRING("widget", "call_hours", CONFIG_CHECK_NONE, "", AT(widget.call_hours),
+        "When freshcaller.phone_number is answered, as shoppers read it: \"Mon-Fri 9:00-17:30\"."),
+    STRING("widget", "call_time_zone", CONFIG_CHECK_NONE, "", AT(widget.call_time_zone),
+        "The time zone of call_hours, as shoppers read it."),
 
     STRING("ticket", "type", CONFIG_CHECK_NONE, "", AT(ticket.type),
         "The type of new tickets; empty: none is sent."),

@@ -56,7 +56,7 @@ static void handle_webhooks(void *arg, struct request *request)
         webhooks_handle(&self->options, METRICS_FRESHCHAT, request);
     } else if (!strcmp(path, "/webhooks/freshdesk")) {
         webhooks_handle(&self->options, METRICS_FRESHDESK, request);
-    } else {
+    } else if (!pages_public(self->options.widget, request)) {
         metrics_count(METRIC_HTTP_NOT_FOUND);
         request_refuse(request, 404, NULL, "not found");
     }

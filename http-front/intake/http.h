@@ -16,6 +16,7 @@
 #include "http-front/intake/signature.h"
 #include "http-front/intake/tokens.h"
 #include "http-front/ledger/committer.h"
+#include "http-front/widget/widget.h"
 #include "proto/records.h"
 
 struct http_options {
@@ -27,6 +28,7 @@ struct http_options {
     size_t max_body_bytes;
     struct signature_keys *freshchat_keys; // borrowed, must outlive the server
     struct tokens *freshdesk_tokens;       // borrowed
+    const struct widget *widget;           // borrowed; what shoppers get. NULL: nothing
     const char *const *channels;           // borrowed; Freshchat channel ids to serve, count 0: all
     size_t channel_count;
     int64_t replay_window_ms; // 0: age is not checked

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin listener's pages, in its own threads, so that probes are answered while all webhook threads are busy.
+// The admin listener's pages, in its own threads, so that probes are answered while all webhook threads are busy; and
+// the widget's, in the webhook listener's.
 #include "http-front/intake/pages.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,4 +62,24 @@ void pages_handle(void *arg, struct request *request)
         return;
     }
     request_refuse(request, 404, NULL, "not found");
+}
+
+bool pages_public(const struct widget *widget, struct request *request)
+{
+    const struct widget_page *page = widget_find(widget, request_path(request));
+    if (!page)
+        return false;
+    if (!request_is(request, "GET") && !request_is(request, "HEAD")) {
+        request_refuse(request, 405, "Allow: GET, HEAD\r\n", "only GET is served here");
+        return true;
+    }
+    char extra[512];
+    int length = snprintf(extra, sizeof extra, "ETag: %s\r\n%s", page->etag, page->headers);
+    if (length < 0 || (size_t)length >= sizeof extra)
+        abort();
+    // A list of tags, perhaps marked weak by a proxy: found anywhere in it is found, since ours is a hash in quotes.
+    const char *known = request_header(request, "If-None-Match");
+    bool same = known && (strstr(known, page->etag) || !strcmp(known, "*"));
+    request_answer(request, same ? 304 : 200, page->type, extra, page->text, page->size);
+    return true;
 }

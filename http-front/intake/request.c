@@ -199,12 +199,13 @@ void request_answer(struct request *self, int status, const char *type, const ch
         mg_disable_connection_keep_alive(self->connection);
     char head[1024];
     int length = snprintf(head, sizeof head,
-                          "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
+                          "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
                           "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
                           status, mg_get_response_code_text(self->connection, status), type, size,
+                          extra && strstr(extra, "Cache-Control:") ? "" : "Cache-Control: no-store\r\n",
                           keep ? "keep-alive" : "close", extra ? extra : "");
     assert(length > 0 && (size_t)length < sizeof head);
-    if (request_is(self, "HEAD"))
+    if (request_is(self, "HEAD") || status == 304)
         size = 0;
     // One write: two would let the first wait for an ack, or show a torn answer to an impatient client.
     char *whole = malloc((size_t)length + size);

@@ -49,8 +49,9 @@ enum answer request_read_body(struct request *self, size_t max_bytes, int timeou
     __attribute__((warn_unused_result));
 
 /**
- * Sends the answer, once. `extra` is NULL or whole header lines with \r\n. The connection is closed after it when the
- * client asked for that, the body was not read to its end, or the server is leaving. HEAD gets headers only.
+ * Sends the answer, once. `extra` is NULL or whole header lines with \r\n; without a Cache-Control in it, nothing may
+ * be kept. The connection is closed after it when the
+ * client asked for that, the body was not read to its end, or the server is leaving. HEAD and 304 get headers only.
  */
 void request_answer(struct request *self, int status, const char *type, const char *extra, const char *text,
                     size_t size);
