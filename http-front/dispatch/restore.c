@@ -2,7 +2,7 @@
 // A ledger that was restored from a backup knows nothing of what was written since. Until everything that was said
 // before this front began is settled, nothing of that is written without its look, no ticket is opened without looking
 // for one, and no reply is posted without looking for it in the chat. Dispatcher's thread. What is known of it outlives
-// the front: the ledger's own mark, and a setting that says until when things were said.
+// the front: the ledger's own mark, and a setting that says when it was first opened.
 #include <inttypes.h>
 
 #include "http-front/dispatch/state.h"
@@ -10,8 +10,8 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
-// Wall clock until which things were said that may have been written; there since both directions were resumed.
-static const char said_until[] = "restored-said-until";
+// When the restored ledger was first opened (wall clock), there since both directions were resumed.
+static const char opened_setting[] = "restored-opened";
 
 enum {
     CLOCKS_APART_MS = 60 * 1000, // upstreams' clocks may be ahead of ours
@@ -22,21 +22,21 @@ enum {
 
 bool restore_begin(struct dispatcher *self)
 {
-    uint64_t until = 0;
+    uint64_t opened = 0;
     self->backup_ms = ledger_restored_ms(self->options.ledger);
     if (!self->backup_ms)
         return true;
-    if (ledger_setting(self->options.ledger, said_until, &until) == LEDGER_ERROR)
+    if (ledger_setting(self->options.ledger, opened_setting, &opened) == LEDGER_ERROR)
         return false;
     self->rules.restored = true;
     // One from before the backup is of an earlier restoring, and came with it.
-    if (until > self->backup_ms) {
-        self->restored_ms = until;
+    if (opened > self->backup_ms) {
         self->resumed_mono_ms = (uint64_t)clock_mono_ms();
     } else {
         uint64_t now = (uint64_t)clock_wall_ms();
-        self->restored_ms = (now > self->backup_ms ? now : self->backup_ms) + CLOCKS_APART_MS;
+        opened = now > self->backup_ms ? now : self->backup_ms;
     }
+    self->restored_ms = opened + CLOCKS_APART_MS;
     log_warn("restored", "backup_ms=%" PRIu64 " said_until_ms=%" PRIu64 " resumed=%d", self->backup_ms,
              self->restored_ms, self->resumed_mono_ms != 0);
     return true;
@@ -45,7 +45,7 @@ bool restore_begin(struct dispatcher *self)
 void restore_put_resumed(struct dispatcher *self, struct ledger_batch *batch)
 {
     if (self->backup_ms)
-        ledger_put_setting(batch, said_until, self->restored_ms);
+        ledger_put_setting(batch, opened_setting, self->restored_ms - CLOCKS_APART_MS);
 }
 
 void restore_resumed(struct dispatcher *self)
@@ -121,7 +121,7 @@ static void forget(struct dispatcher *self)
     self->rules.restored = false;
     struct ledger_batch *batch = ledger_batch_new();
     struct token token = {.kind = TOKEN_LATE};
-    ledger_put_setting(batch, said_until, 0);
+    ledger_put_setting(batch, opened_setting, 0);
     record_submit(self, batch, &token, 0, 0);
 }
 

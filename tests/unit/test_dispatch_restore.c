@@ -79,8 +79,8 @@ static void a_message_is_looked_for_before_it_is_written(void **state)
     says(f, EVENT_CUSTOMER_MESSAGE, "c", "m3");
     note = expect_job(f, STEP_APPEND_NOTE, &w);
     assert_string_equal(note.events.items[0].key, "freshchat:message:m3");
-    uint64_t until = 1;
-    assert_int_equal(ledger_setting(f->ledger, "restored-said-until", &until), LEDGER_ABSENT);
+    uint64_t opened = 1;
+    assert_int_equal(ledger_setting(f->ledger, "restored-opened", &opened), LEDGER_ABSENT);
 }
 
 static void no_ticket_is_opened_without_a_look(void **state)
@@ -114,7 +114,7 @@ static void a_backup_of_a_restored_ledger_begins_paused(void **state)
     struct job none;
     knows(f, (struct lane){.conversation = "c", .user = "u", .ticket_id = 42, .updated_ms = wall()});
     struct ledger_batch *batch = ledger_batch_new();
-    ledger_put_setting(batch, "restored-said-until", wall() - 1000);
+    ledger_put_setting(batch, "restored-opened", wall());
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
     restore(f);
