@@ -20,8 +20,42 @@ static bool loopback_host(const char *host)
     return length > 0 && (host[length] == ':' || host[length] == '\0');
 }
 
-static bool serve_file(const struct sb_request *request, struct sb_response *response)
+// The front's address, from where it is sent webhooks: "http://127.0.0.1:8080"; "" when none is. Takes the lock.
+static void front_origin(struct sandbox *sb, char origin[64])
 {
+    sb_lock(sb);
+    const char *url = sb->options.freshchat_webhook_url != NULL ? sb->options.freshchat_webhook_url : "";
+    const char *host = strstr(url, "://");
+    size_t length = host != NULL ? (size_t)(host - url) + 3 + strcspn(host + 3, "/\"' <>;") : 0;
+    snprintf(origin, 64, "%.*s", length < 64 ? (int)length : 0, url);
+    sb_unlock(sb);
+}
+
+// The shop's page with the front's tag in it, as a shop's owner would have added it.
+static void add_widget(struct sb_response *response, const char *origin)
+{
+    static const char mark[] = "@WIDGET@";
+    char tag[160] = "";
+    const char *at = memmem(response->body, response->length, mark, sizeof mark - 1);
+    if (at == NULL)
+        return;
+    if (origin[0] != '\0')
+        snprintf(tag, sizeof tag, "<script src=\"%s/widget.js\"></script>", origin);
+    size_t before = (size_t)(at - response->body), added = strlen(tag),
+           after = response->length - before - (sizeof mark - 1);
+    char *whole = sb_alloc(before + added + after);
+    memcpy(whole, response->body, before);
+    memcpy(whole + before, tag, added);
+    memcpy(whole + before + added, at + sizeof mark - 1, after);
+    free(response->body);
+    response->body = whole;
+    response->length = before + added + after;
+}
+
+static bool serve_file(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    char origin[64];
+    front_origin(sb, origin);
     const char *path = strcmp(request->path, "/") == 0 ? "/shop" : request->path;
     for (const struct sb_page_file *file = sb_page_files; file->path != NULL; file++) {
         if (strcmp(file->path, path) != 0)
@@ -31,8 +65,10 @@ static bool serve_file(const struct sb_request *request, struct sb_response *res
         response->length = file->length;
         response->body = sb_alloc(file->length);
         memcpy(response->body, file->data, file->length);
+        add_widget(response, origin);
         sb_response_header(response, "Content-Security-Policy",
-                           "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'");
+                           "default-src 'self'; script-src 'self' %s; img-src 'self' data:; frame-ancestors 'none'",
+                           origin);
         sb_response_header(response, "X-Content-Type-Options", "nosniff");
         sb_response_header(response, "Cache-Control", "no-store");
         return true;
@@ -172,6 +208,7 @@ static void customer_new(struct sandbox *sb, const struct sb_request *request, s
                          &(struct sandbox_customer_info){.first_name = member(request, "first_name"),
                                                          .last_name = member(request, "last_name"),
                                                          .email = member(request, "email"),
+                                                         .reference_id = member(request, "reference_id"),
                                                          .cart_value = member(request, "cart_value"),
                                                          .friction_score = member(request, "friction_score"),
                                                          .screen = member(request, "screen")},
@@ -269,7 +306,7 @@ void sb_pages_serve(struct sandbox *sb, const struct sb_request *request, struct
         response->status = 400;
         return;
     }
-    if (!post && serve_file(request, response))
+    if (!post && serve_file(sb, request, response))
         return;
     if (strncmp(request->path, "/sandbox/", 9) != 0)
         return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shop: a basket whose value the chat knows, and a chat box. All text is set as text, never as HTML.
+// A small shop: products, a cart, a checkout whose card payment is always declined. Of Deskbell it knows what any shop
+// knows: deskbell.context and deskbell.signal. All text is set as text, never as HTML.
 'use strict';
 const goods = [
   {name: 'Alder lounge chair', note: 'Oiled oak, linen seat', price: 149.5, tone: 'a'},
@@ -7,10 +8,12 @@ const goods = [
   {name: 'Harbour table', note: 'Seats six, folds to four', price: 489, tone: 'c'},
   {name: 'Moth lantern', note: 'Solar, three heights', price: 34.9, tone: 'd'},
   {name: 'Fennel planter', note: 'Fibre clay, drained', price: 58, tone: 'e'},
-  {name: 'Drift parasol', note: 'Three metres, tilts', price: 175, tone: 'f'},
+  {name: 'Drift parasol', note: 'Three metres, tilts', price: 349.9, tone: 'f'},
 ];
 const $ = id => document.getElementById(id);
-let customer = null, basket = [], friction = 0;
+const money = amount => '€ ' + amount.toFixed(2);
+const cart = new Map();
+let screen = 'products';
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -19,88 +22,67 @@ function element(tag, name, text) {
   return made;
 }
 
-async function post(path, body) {
-  const answer = await fetch(path, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)});
-  if (!answer.ok) throw new Error('HTTP ' + answer.status);
-  return answer.json();
+const lines = () => goods.filter(good => cart.get(good)).map(good => ({name: good.name, quantity: cart.get(good), price: good.price}));
+const total = () => lines().reduce((sum, line) => sum + line.price * line.quantity, 0);
+
+// All that a shop has to tell.
+function tell() {
+  window.deskbell?.context({cartValue: total(), currency: 'EUR', cartUrl: '#cart', screen, items: lines()});
 }
 
-const total = () => basket.reduce((sum, price) => sum + price, 0);
-const properties = () => ({cart_value: total().toFixed(2), friction_score: String(friction), screen: basket.length ? 'basket' : 'products'});
-
-async function add(good) {
-  basket.push(good.price);
-  $('count').textContent = basket.length;
-  $('total').textContent = '€ ' + total().toFixed(2);
-  if (customer) await post('/sandbox/customers/' + customer.user_id + '/properties', properties());
+function put(good, quantity) {
+  cart.set(good, Math.max(0, quantity));
+  show();
 }
 
-function showGoods() {
-  for (const good of goods) {
-    const card = element('article', 'card');
-    card.append(element('div', 'photo tone-' + good.tone), element('h2', '', good.name), element('p', '', good.note));
-    const row = element('div', 'row'), button = element('button', '', 'Add');
-    button.addEventListener('click', () => add(good));
-    row.append(element('b', '', '€ ' + good.price.toFixed(2)), button);
-    card.append(row);
-    $('products').append(card);
+function show() {
+  $('count').textContent = lines().reduce((sum, line) => sum + line.quantity, 0);
+  $('total').textContent = money(total());
+  $('empty').hidden = lines().length > 0;
+  $('to-checkout').hidden = lines().length === 0;
+  $('lines').replaceChildren(...goods.filter(good => cart.get(good)).map(good => {
+    const line = element('li', ''), less = element('button', '', '−'), more = element('button', '', '+');
+    less.setAttribute('aria-label', 'Decrease ' + good.name);
+    more.setAttribute('aria-label', 'Increase ' + good.name);
+    less.addEventListener('click', () => put(good, cart.get(good) - 1));
+    more.addEventListener('click', () => put(good, cart.get(good) + 1));
+    line.append(element('span', '', good.name), less, element('b', '', String(cart.get(good))), more, element('span', '', money(good.price * cart.get(good))));
+    return line;
+  }));
+  tell();
+}
+
+function go() {
+  screen = ['cart', 'checkout', 'thanks'].find(name => location.hash === '#' + name) || 'products';
+  for (const name of ['products', 'cart', 'checkout', 'thanks']) $('page-' + name).hidden = name !== screen;
+  $('told').textContent = '';
+  show();
+}
+
+for (const good of goods) {
+  const card = element('article', 'card'), row = element('div', 'row'), add = element('button', '', 'Add');
+  add.setAttribute('aria-label', 'Add ' + good.name);
+  add.addEventListener('click', () => put(good, (cart.get(good) || 0) + 1));
+  row.append(element('b', '', money(good.price)), add);
+  card.append(element('div', 'photo tone-' + good.tone), element('h2', '', good.name), element('p', '', good.note), row);
+  $('products').append(card);
+}
+
+$('use-promo').addEventListener('click', () => {
+  $('told').textContent = 'This code is not valid any more.';
+  window.deskbell?.signal('promo_refused');
+});
+
+$('checkout').addEventListener('submit', event => {
+  event.preventDefault();
+  if (new FormData($('checkout')).get('means') === 'working') {
+    cart.clear();
+    location.hash = '#thanks';
+    return;
   }
-}
-
-function partText(part) {
-  if (part.text) return part.text.content;
-  if (part.url_button) return part.url_button.label + ' ' + part.url_button.url;
-  return '[' + Object.keys(part)[0] + ']';
-}
-
-async function show() {
-  if (!customer) return;
-  const answer = await fetch('/sandbox/conversations/' + customer.conversation_id);
-  if (!answer.ok) return;
-  const items = (await answer.json()).map(message => {
-    const item = element('li', message.by === 'user' ? 'mine' : 'theirs');
-    if (message.by !== 'user') item.append(element('small', '', message.name || 'Shop'));
-    for (const part of message.parts) item.append(element('span', '', partText(part)));
-    return item;
-  });
-  $('messages').replaceChildren(...items);
-  $('messages').scrollTop = $('messages').scrollHeight;
-}
-
-// One look at a time, and one more when something changed meanwhile: an older answer never replaces a newer one.
-let looking = null, again = false;
-function refresh() {
-  again = true;
-  looking ??= (async () => {
-    try {
-      while (again) {
-        again = false;
-        await show();
-      }
-    } finally {
-      looking = null;
-    }
-  })();
-  return looking;
-}
-
-$('form').addEventListener('submit', async event => {
-  event.preventDefault();
-  const text = $('text').value.trim();
-  if (!text) return;
-  $('text').value = '';
-  friction += 10; // each question is a sign that something is in the way
-  if (!customer)
-    customer = await post('/sandbox/customers', {first_name: 'Mia', last_name: 'Lund', email: 'mia.lund@mail.example', ...properties()});
-  await post('/sandbox/conversations/' + customer.conversation_id + '/messages', {text});
-  await refresh();
+  $('told').textContent = 'Your bank declined the payment.';
+  window.deskbell?.signal('payment_declined');
 });
 
-$('text').addEventListener('keydown', event => {
-  if (event.key !== 'Enter' || event.shiftKey) return;
-  event.preventDefault();
-  $('form').requestSubmit();
-});
-
-showGoods();
-new EventSource('/sandbox/events').onmessage = refresh;
+window.addEventListener('hashchange', go);
+go();
