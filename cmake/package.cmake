@@ -32,7 +32,9 @@ add_custom_target(packaging-files ALL DEPENDS ${compressed})
 # ---- where things go
 install(TARGETS deskbelld RUNTIME DESTINATION sbin)
 install(TARGETS deskbellctl RUNTIME DESTINATION bin)
-install(TARGETS deskbell-front deskbell-worker RUNTIME DESTINATION ${DESKBELL_LIBEXEC})
+# Below the prefix by a relative path: CPack takes what has an absolute one for configuration.
+string(REGEX REPLACE "^/usr/" "" libexec "${DESKBELL_LIBEXEC}")
+install(TARGETS deskbell-front deskbell-worker RUNTIME DESTINATION ${libexec})
 install(FILES ${CMAKE_SOURCE_DIR}/etc/deskbell.conf DESTINATION /etc/deskbell)
 install(DIRECTORY DESTINATION /etc/deskbell/credentials
   DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
@@ -45,7 +47,8 @@ install(FILES ${made}/man/deskbell.conf.5.gz DESTINATION share/man/man5)
 install(FILES ${made}/man/deskbell.7.gz DESTINATION share/man/man7)
 install(FILES ${packaging}/completion/deskbellctl DESTINATION share/bash-completion/completions)
 install(FILES ${packaging}/debian/copyright ${made}/changelog.gz DESTINATION share/doc/deskbell)
-install(FILES ${packaging}/debian/lintian-overrides DESTINATION share/lintian/overrides RENAME deskbell)
+install(FILES ${packaging}/debian/lintian-overrides DESTINATION share/lintian/overrides RENAME deskbell
+  COMPONENT debian)
 install(DIRECTORY ${packaging}/proxy/ DESTINATION share/doc/deskbell/examples
   FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 
@@ -80,5 +83,30 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
   ${packaging}/debian/conffiles ${packaging}/debian/postinst ${packaging}/debian/prerm ${packaging}/debian/postrm)
 
+# ---- rpm: what CPack does not take from the installed files. Libraries are found by rpmbuild, by their sonames, so it has
+# to be built on the distribution that it is for.
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+set(CPACK_RPM_PACKAGE_GROUP "System Environment/Daemons")
+set(CPACK_RPM_PACKAGE_AUTOREQ ON)
+set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
+string(REPLACE "\n.\n" "\n\n" CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
+set(CPACK_RPM_PACKAGE_REQUIRES_PRE "shadow-utils")
+set(CPACK_RPM_PRE_INSTALL_SCRIPT_FILE ${packaging}/rpm/pre)
+set(CPACK_RPM_POST_INSTALL_SCRIPT_FILE ${packaging}/rpm/post)
+set(CPACK_RPM_PRE_UNINSTALL_SCRIPT_FILE ${packaging}/rpm/preun)
+set(CPACK_RPM_POST_UNINSTALL_SCRIPT_FILE ${packaging}/rpm/postun)
+set(CPACK_RPM_USER_FILELIST
+  "%config(noreplace) /etc/deskbell/deskbell.conf" "%dir %attr(0750,root,deskbell) /etc/deskbell/credentials")
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
+  /etc /usr/sbin /usr/libexec /usr/lib/systemd /usr/lib/systemd/system /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share/man
+  /usr/share/man/man5 /usr/share/man/man7 /usr/share/man/man8 /usr/share/doc /usr/share/bash-completion
+  /usr/share/bash-completion/completions)
+set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none
+%define use_source_date_epoch_as_buildtime 1
+%define __brp_mangle_shebangs %{nil}")
+
 set(CPACK_GENERATOR DEB)
+set(CPACK_CMAKE_BINARY_DIR_OF_DESKBELL ${CMAKE_BINARY_DIR})
+set(CPACK_PROJECT_CONFIG_FILE ${packaging}/cpack.cmake)
 include(CPack)
