@@ -195,7 +195,10 @@
     if (api.chat !== 'on' || !enough(now)) return;
     sent = now;
     sentAt = Date.now();
-    Promise.resolve(fc.user.setProperties(now)).catch(() => { api.errors++; });
+    Promise.resolve(fc.user.setProperties(now)).catch(() => {
+      api.errors++;
+      sent = null; // and so sent again
+    });
   };
   const changed = () => {
     if (!timer && api.chat === 'on' && enough(properties())) timer = later(flush, Math.max(0, sentAt + 2000 - Date.now()));
@@ -258,8 +261,8 @@
     const older = /\/widget\.js$/.test(config.script); // else the fw-cdn loader, which reads its options from globals
     if (older && !config.token) return;
     if (!identity.externalId) write('localStorage', assign(identity, {externalId: id()}));
-    const options = {host: config.host, externalId: identity.externalId};
-    if (config.token) options.token = config.token;
+    const options = {externalId: identity.externalId};
+    if (config.token) assign(options, {token: config.token, host: config.host});
     if (identity.restoreId) options.restoreId = identity.restoreId;
     if (site) options.siteId = site;
     if (nonce) options.cspNonce = nonce;

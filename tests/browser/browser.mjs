@@ -149,7 +149,7 @@ const ticketWith = (text, limit) => until('a ticket that says ' + text, async ()
 
 // A page of some other shop, on the sandbox's origin.
 async function otherShop(page, body, headers = {}) {
-  await page.route('**/other-shop', route => route.fulfill({contentType: 'text/html', headers,
+  await page.route('**/other-shop', route => route.fulfill({contentType: 'text/html; charset=utf-8', headers,
     body: '<!DOCTYPE html><html lang="en"><title>x</title><link rel="icon" href="data:,"><body>' + body + '</body></html>'}));
   await page.goto(sandbox + '/other-shop');
 }
@@ -233,6 +233,37 @@ const tests = {
     await page.evaluate(() => { for (let i = 0; i < 9; i++) ['payment_declined', 'rage_click', 'promo_refused'].forEach(deskbell.signal); });
     assert.equal((await frictionOf(page)).score, 100);
     assert.equal((await frictionOf(page)).reasons.length, 3);
+  },
+
+  async 'what is made to be clicked repeatedly is no rage, a long pause in checkout is told once'(browser) {
+    const page = await shop(browser);
+    await page.clock.install();
+    await otherShop(page, `<script src="${front}/widget.js"></script><section aria-roledescription="carousel"><button>Show all</button></section>
+      <input aria-label="Name" value="typed secret"><button>›</button><div data-deskbell-ignore><button>Game</button></div><button>Order now</button>`);
+    const many = async locator => {
+      const box = await locator.boundingBox();
+      for (let i = 0; i < 5; i++) await page.mouse.click(box.x + 5, box.y + 5);
+    };
+    const rage = async () => (await frictionOf(page)).reasons.filter(reason => reason.startsWith('rage'));
+    for (const name of ['Show all', '›', 'Game']) await many(page.getByRole('button', {name}));
+    await many(page.getByLabel('Name'));
+    assert.deepEqual(await rage(), []);
+    await many(page.getByRole('button', {name: 'Order now'}));
+    assert.deepEqual(await rage(), ['rage click on Order now']);
+    // Slower than three in a second, or further apart, is none.
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    const box = await page.getByRole('button', {name: 'Order now'}).boundingBox();
+    for (const x of [5, 40, 75, 110]) await page.mouse.click(box.x + Math.min(x, box.width - 3) + (x > box.width ? x : 0), box.y + 5);
+    assert.deepEqual(await rage(), []);
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    await page.evaluate(() => deskbell.context({screen: 'checkout'}));
+    await page.clock.runFor(50000);
+    assert.equal((await frictionOf(page)).score, 0);
+    await page.clock.runFor(300000);
+    assert.deepEqual(await page.evaluate(() => JSON.parse(sessionStorage['deskbell:']).signals.idle_checkout.times), 1);
+    assert.ok(!(await page.evaluate(() => sessionStorage['deskbell:'])).includes('secret'));
   },
 
   async 'the call button is seen, reached by keyboard, and dials'(browser) {
