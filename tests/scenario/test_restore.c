@@ -293,12 +293,66 @@ static void one_side_alone_repeats_nothing(void **state)
     scenario_end(s);
 }
 
+// The backup is taken while all of it is under way; a reply goes into the chat in pieces; the same words are said
+// again.
+static void a_backup_in_the_midst_of_things_repeats_nothing(void **state)
+{
+    enum { LONG = 9000 };
+    static char html[LONG + 32];
+    struct scenario *s = begin_polling(state);
+    customer_writes(s, "ada", "are you there");
+    ticket_appears_within(s, "ada", 10000);
+    strcpy(html, "<p>first words");
+    for (size_t length = strlen(html); length < LONG; length = strlen(html))
+        snprintf(html + length, sizeof html - length, " %zu", length);
+    strcat(html, " last words</p>");
+    customer_writes(s, "ada", "yes");
+    customer_writes(s, "ada", "a crossing question");
+    agent_types_in_chat(s, "ada", STORY_CHRIS, "a crossing word");
+    agent_replies(s, "ada", STORY_ANNA, html);
+    agent_replies(s, "ada", STORY_ANNA, "<p>you are welcome</p>");
+    back_up(s);
+    chat_shows_within(s, "ada", "you are welcome", 20000);
+    customer_writes(s, "ada", "thank you");
+    customer_writes(s, "bob", "crossing too");
+    ticket_appears_within(s, "bob", 10000);
+    nothing_more_is_written(s);
+    customer_writes(s, "ada", "yes");
+    nothing_more_is_written(s);
+    scenario_stop(s);
+    put_backup_in_place(s);
+    scenario_start(s);
+    is_paused(s, true);
+    customer_writes(s, "ada", "yes");
+    agent_replies(s, "ada", STORY_ANNA, "<p>you are welcome</p>"); // which is another one
+    resume(s);
+    nothing_more_is_written(s);
+    static const char *const once[] = {"are you there", "a crossing question", "a crossing word", "thank you"};
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++) {
+        ticket_shows_times(s, "ada", once[i], 1);
+        chat_shows_times(s, "ada", once[i], 1);
+    }
+    ticket_shows_times(s, "ada", "yes", 3);
+    chat_shows_times(s, "ada", "yes", 3);
+    ticket_shows_times(s, "ada", "you are welcome", 2);
+    chat_shows_times(s, "ada", "you are welcome", 2);
+    ticket_shows_times(s, "ada", "first words", 1);
+    chat_shows_times(s, "ada", "first words", 1);
+    ticket_shows_times(s, "ada", "last words", 1);
+    chat_shows_times(s, "ada", "last words", 1);
+    ticket_shows_times(s, "bob", "crossing too", 1);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 2);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_restored_backup_repeats_nothing, scenario_teardown),
         cmocka_unit_test_teardown(nor_does_a_front_that_dies_while_it_looks, scenario_teardown),
         cmocka_unit_test_teardown(one_side_alone_repeats_nothing, scenario_teardown),
+        cmocka_unit_test_teardown(a_backup_in_the_midst_of_things_repeats_nothing, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
