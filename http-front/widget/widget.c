@@ -76,8 +76,8 @@ static char *config_json(const struct config *config)
         abort();
     for (const char *at = dumped; *at; at++) {
         if (strchr("<>&", *at)) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", (unsigned)*at);
+            char escape[16];
+            snprintf(escape, sizeof escape, "\\u%04x", (unsigned)(unsigned char)*at);
             add_text(&out, escape);
         } else {
             add(&out, at, 1);
@@ -92,8 +92,8 @@ static void add_html(struct text *self, const char *text)
 {
     for (; *text; text++) {
         if (strchr("<>&\"'", *text)) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "&#%u;", (unsigned)*text);
+            char escape[16];
+            snprintf(escape, sizeof escape, "&#%u;", (unsigned)(unsigned char)*text);
             add_text(self, escape);
         } else {
             add(self, text, 1);
