@@ -291,7 +291,7 @@
   // ---------------------------------------------------------------- "Call us"
   const CSS = `:host{all:initial}
     a{position:fixed;z-index:2147483000;bottom:24px;${data.call === 'right' ? 'right' : 'left'}:24px;display:flex;align-items:center;min-height:48px;
-    max-width:calc(100vw - 120px);padding:8px 18px;border-radius:24px;background:#12344d;color:#fff;text-decoration:none;
+    max-width:calc(100vw - 160px);padding:8px 18px;border-radius:24px;background:#12344d;color:#fff;text-decoration:none;
     font:600 16px/1.3 system-ui,sans-serif}
     a:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
     small{display:block;font-weight:400}

@@ -286,6 +286,9 @@ const tests = {
     assert.equal(await there.getAttribute('href'), 'tel:+31201234567');
     const box = await there.boundingBox();
     assert.ok(box.height >= 48 && box.x >= 0 && box.x + box.width <= 390, JSON.stringify(box));
+    const launcher = await chat(phone).getByRole('button', {name: 'Chat'}).boundingBox();
+    assert.ok(box.x + box.width < launcher.x, JSON.stringify([box, launcher])); // beside the chat, not on it
+    assert.ok(!(await there.innerText()).includes(PHONE)); // a phone dials it
     await phone.context().close();
   },
 
