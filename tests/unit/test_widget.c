@@ -64,9 +64,9 @@ static void the_script_is_under_12_kilobytes_and_complete(void **state)
 
 static void nothing_in_the_configuration_becomes_code(void **state)
 {
-    struct widget *widget = widget_of(
-        "freshcaller { phone_number = \"+31 20\" }\n"
-        "widget { token = \"\\\"});alert(1);//</script><!--\"\ncall_hours = \"<b>\\\" & 'é\" }\n");
+    struct widget *widget =
+        widget_of("freshcaller { phone_number = \"+31 20\" }\n"
+                  "widget { token = \"\\\"});alert(1);//</script><!--\"\ncall_hours = \"<b>\\\" & 'é\" }\n");
     (void)state;
     const char *config = strstr(widget->script.text, "{\"script\":");
     assert_non_null(config);
