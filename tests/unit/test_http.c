@@ -43,6 +43,8 @@ static EVP_PKEY *key;
 static struct signature_keys *keys;
 static struct tokens *tokens;
 
+static const struct widget *stage_widget; // what the next world serves to shoppers
+
 struct world {
     struct http_options options;
     struct http *http;
@@ -141,6 +143,7 @@ static struct world *world_stage(int listen_fd, int admin_fd)
         .max_body_bytes = MAX_BODY,
         .freshchat_keys = keys,
         .freshdesk_tokens = tokens,
+        .widget = stage_widget,
         .request_timeout_ms = request_timeout_ms,
         .accept = accept_event,
         .accept_arg = world,
@@ -253,7 +256,7 @@ static struct answer_read *read_answer(int fd, bool head_only)
     if (answer.status == 100)
         return &answer;
     assert_non_null(length);
-    size_t size = head_only ? 0 : strtoul(length + 18, NULL, 10);
+    size_t size = head_only || answer.status == 304 ? 0 : strtoul(length + 18, NULL, 10);
     assert_true(size < sizeof answer.body);
     for (size_t at = 0; at < size;) {
         ssize_t got = recv(fd, answer.body + at, size - at, 0);
@@ -479,6 +482,48 @@ static void other_paths_and_methods_are_refused(void **state)
                             "application/jsonp\r\nContent-Length: 2\r\n\r\n{}"),
            415, NULL);
     assert_int_equal(calls(world), 0);
+}
+
+static void the_widget_is_served_and_may_be_kept(void **state)
+{
+    (void)state;
+    struct widget widget = {
+        .script = {.type = "text/javascript; charset=utf-8",
+                   .text = "script",
+                   .size = 6,
+                   .etag = "\"a1\"",
+                   .headers = "Cache-Control: public, max-age=300\r\n"},
+        .support = {.type = "text/html", .text = "page", .size = 4, .etag = "\"b2\"", .headers = ""}};
+    stage_widget = &widget;
+    struct world *world = world_stage(-1, -1);
+    stage_widget = NULL;
+    world_open(world);
+    struct answer_read *answer = ask(world->port, "GET /widget.js?v=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(answer->status, 200);
+    assert_string_equal(answer->body, "script");
+    assert_true(says(answer, "Content-Type: text/javascript; charset=utf-8\r\n"));
+    assert_true(says(answer, "ETag: \"a1\"\r\n"));
+    assert_true(says(answer, "Cache-Control: public, max-age=300\r\n"));
+    assert_false(says(answer, "no-store"));
+    answer = ask(world->port, "GET /support HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(answer, 200, "page");
+    assert_true(says(answer, "Cache-Control: no-store\r\n"));
+    static const char *const known[] = {"\"a1\"", "W/\"a1\"", "\"zz\", \"a1\"", "*"};
+    char request[256];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        snprintf(request, sizeof request,
+                 "GET /widget.js HTTP/1.1\r\nHost: x\r\nIf-None-Match: %s\r\nConnection: close\r\n\r\n", known[i]);
+        answer = ask(world->port, request);
+        assert_int_equal(answer->status, 304);
+        assert_true(says(answer, "ETag: \"a1\"\r\n"));
+    }
+    answer = ask(world->port, "GET /widget.js HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"b2\"\r\n\r\n");
+    assert_int_equal(answer->status, 200);
+    answer = ask(world->port, "DELETE /support HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(answer->status, 405);
+    assert_true(says(answer, "Allow: GET, HEAD\r\n"));
+    expect(ask(world->admin_port, "GET /widget.js HTTP/1.1\r\nHost: x\r\n\r\n"), 404, NULL);
+    world_end(world);
 }
 
 #define POST_JSON "POST /webhooks/freshchat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -1006,6 +1051,7 @@ int main(void)
         WITH_WORLD(freshdesk_hints_need_the_token),
         WITH_WORLD(bad_signatures_are_refused_before_anything_is_parsed),
         WITH_WORLD(signed_bodies_that_are_no_event_are_bad),
+        cmocka_unit_test(the_widget_is_served_and_may_be_kept),
         WITH_WORLD(other_paths_and_methods_are_refused),
         WITH_WORLD(contradicting_lengths_are_refused_and_the_connection_closed),
         WITH_WORLD(too_large_bodies_are_refused_unread),
