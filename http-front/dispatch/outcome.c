@@ -244,9 +244,12 @@ static void link_ticket(struct dispatcher *self, struct out *out, const struct r
         out->after = AFTER_AGAIN;
         return;
     }
+    // A ticket that this lane is opening at this moment was relayed by nobody yet: its first reply needs no look.
+    const struct item *opening = conversation->sides[SIDE_DESK].active;
+    bool is_new = opening && opening->claimed && opening->step == STEP_CREATE_TICKET && !self->restored_ms;
     struct report link = {.ticket_id = item->ticket_id,
                           .requester_id = report->requester_id,
-                          .rebuilt_ms = report->rebuilt_ms,
+                          .rebuilt_ms = is_new ? 0 : report->rebuilt_ms,
                           .user = ""};
     if (conversation->ticket_id && conversation->ticket_id != item->ticket_id) {
         log_warn("second_ticket", "conversation=%s ticket=%" PRIu64 " other_ticket=%" PRIu64, conversation->id,

@@ -70,11 +70,37 @@ static void a_notice_that_waits_holds_up_no_message(void **state)
     assert_false(next_job(f, 300, STEP_NONE, &none, &w)); // the notice still waits for its time
 }
 
+// The helpdesk's hint overtakes the report of the ticket's creation: the link is learnt from the ticket's field, but
+// nothing can have been relayed there before, so the first reply is not looked for (and waits for no settling time).
+static void a_hint_that_overtakes_the_creation_is_no_rebuilt_link(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c", "m1");
+    struct job read = expect_job(f, STEP_READ_CUSTOMER, &w);
+    send_report(w, &read, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_TICKET});
+    struct job create = expect_job(f, STEP_CREATE_TICKET, &w); // and its answer is on the way
+    hints(f, 42);
+    struct job ticket = expect_job(f, STEP_READ_TICKET, &w);
+    send_report(
+        w, &ticket,
+        (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .link_conversation = "c", .rebuilt_ms = 1000000});
+    struct job list = expect_job(f, STEP_LIST_ENTRIES, &w);
+    assert_int_equal(list.lane.ticket_id, 42);
+    assert_int_equal(list.lane.rebuilt_ms, 0);
+    send_report(w, &create, (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42});
+    await_ack(w, create.job_id);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_look_of_several_pages_settles_by_its_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_notice_that_waits_holds_up_no_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hint_that_overtakes_the_creation_is_no_rebuilt_link, set_up, tear_down),
     };
     zsys_init();
     zsys_handler_set(NULL);
