@@ -76,6 +76,10 @@ if command -v systemd-analyze >/dev/null; then
     ! grep -i deskbell "$work/verify" || bad "systemd-analyze verify"
     systemd-analyze security --offline=true "$work/units/deskbell.service" --threshold=15 >"$work/security" 2>&1 || bad "exposure above 1.5: $(grep '✗' "$work/security")"
     tail -n 1 "$work/security"
+    # Without these it does not start (ZeroMQ aborts) or opens no control socket; that is only seen under systemd itself.
+    for call in sched_setscheduler chown landlock_restrict_self; do
+        grep -qE "^SystemCallFilter=([a-z_]+ )*$call( |$)" "$units/deskbell.service" || bad "the unit refuses $call"
+    done
     stop=$(sed -nE 's/^ *#?stop_seconds = ([0-9]+).*/\1/p' "$work/sample")
     unit_stop=$(sed -nE 's/^TimeoutStopSec=([0-9]+)$/\1/p' "$units/deskbell.service")
     [ "$unit_stop" -gt $((stop + 2)) ] || bad "TimeoutStopSec=$unit_stop is not above stop_seconds $stop and 2"

@@ -103,7 +103,7 @@ pids+=($!)
     --ready-url "http://$address:9464/readyz" --freshchat-webhook "http://$address:8081$hook" \
     --freshdesk-webhook "http://$address:8081/webhooks/freshdesk" >"$work/sandbox.log" 2>&1 &
 player=$!
-pids+=($player)
+pids+=("$player")
 tries=300
 until [ -s "$work/secrets/url" ]; do
     [ $((tries -= 1)) -gt 0 ] || die "the sandbox does not start"
@@ -125,9 +125,9 @@ freshdesk {
 CONF
 "$bin/deskbelld" -c "$work/d.conf" >"$work/deskbelld.log" 2>&1 &
 daemon=$!
-pids+=($daemon)
+pids+=("$daemon")
 
-wait $player || die "the conversation was not played to its end"
+wait "$player" || die "the conversation was not played to its end"
 grep -q 'ticket created' "$work/sandbox.log" || die "no ticket"
 grep -q 'reached chat' "$work/sandbox.log" || die "no reply in the chat"
 # Every webhook that came in came over TLS 1.3 and was taken.

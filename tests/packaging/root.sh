@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the tests of the packages: a minimal system of this machine's own release, made by debootstrap from this
 # machine's own apt sources. Making one takes a minute, so one is kept for the day in the build folder and copied.
