@@ -127,7 +127,10 @@ CONF
 daemon=$!
 pids+=("$daemon")
 
-wait "$player" || die "the conversation was not played to its end"
+code=0
+wait -n "$player" "$daemon" || code=$?
+kill -0 "$daemon" 2>/dev/null || die "deskbelld left by itself"
+[ $code = 0 ] || die "the conversation was not played to its end"
 grep -q 'ticket created' "$work/sandbox.log" || die "no ticket"
 grep -q 'reached chat' "$work/sandbox.log" || die "no reply in the chat"
 # Every webhook that came in came over TLS 1.3 and was taken.
