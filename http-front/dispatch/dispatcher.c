@@ -89,7 +89,7 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
         break;
     case TOKEN_OUTCOME:
         outcome_written(self, token->out, mail->hint_left, mail->hint_now);
-        outcome_deferred(self);
+        late_deferred(self);
         break;
     case TOKEN_LATE:
         if (token->job_id) {

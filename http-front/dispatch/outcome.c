@@ -21,7 +21,7 @@ static bool is_ticket_lane(const struct conversation *conversation)
     return strncmp(conversation->id, ticket_lane_prefix, sizeof ticket_lane_prefix - 1) == 0;
 }
 
-static void ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id)
+void outcome_ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id)
 {
     struct link *link = links_find(self->links, slot, generation);
     if (link)
@@ -42,39 +42,6 @@ static uint64_t backoff_ms(const struct dispatcher *self, uint32_t attempts)
     return RETRY_LEAST_MS + random % (cap ? cap : 1);
 }
 
-static void tell_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation,
-                         const char *what, uint64_t ticket_id, const char *id, uint64_t took_ms)
-{
-    struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms};
-    ledger_put_history(batch, ledger_next(self->options.ledger), &history);
-}
-
-static void add_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
-                         const struct followup *followup)
-{
-    uint64_t now = (uint64_t)clock_wall_ms();
-    struct item *item = lanes_item_new(followup->kind, ledger_next(self->options.ledger));
-    item->time_ms = now;
-    item->accepted_ms = now;
-    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
-    item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
-    item->stored = true;
-    struct event event = {.kind = followup->kind,
-                          .key = "",
-                          .conversation = conversation->id,
-                          .conversation_twin = "",
-                          .channel = "",
-                          .user = "",
-                          .actor = "",
-                          .message = "",
-                          .time_ms = now,
-                          .accepted_ms = now,
-                          .round = followup->round,
-                          .reason = followup->reason};
-    record_pending(batch, item, &event);
-    schedule_add(self, conversation, item);
-}
-
 // Deletes the item's records, its members' too. A hint's row goes only if its counter stands still (record_submit).
 static void delete_item(struct ledger_batch *batch, const struct item *item)
 {
@@ -82,80 +49,6 @@ static void delete_item(struct ledger_batch *batch, const struct item *item)
         ledger_delete_pending(batch, item->seq);
     for (size_t i = 0; i < item->member_count; i++)
         ledger_delete_pending(batch, item->members[i]);
-}
-
-// Writes a dead letter under the number `grave` for the event of `seq`, with the progress of `item`.
-static void bury(struct dispatcher *self, struct ledger_batch *batch, const struct side *side, const struct item *item,
-                 uint64_t seq, uint64_t grave, const char *cause)
-{
-    struct arena *arena = arena_new();
-    struct item one = *item;
-    one.seq = seq;
-    struct event event;
-    // A note in doubt can be looked for as a whole only: each of its letters names the first one, which names the rest.
-    bool note = item->doubt && item->member_count;
-    if (record_event(self, side, &one, &event, arena)) {
-        struct dead dead = {.cause = cause, .time_ms = record_now_ms(self)};
-        dead.pending = (struct pending){.seq = grave,
-                                        .event = event,
-                                        .step = item->step,
-                                        .found = {item->found.data, item->found.size},
-                                        .attempts = item->attempts,
-                                        .claimed = item->claimed,
-                                        .claimed_ms = item->claimed_ms,
-                                        .doubt = item->doubt,
-                                        .job_id = note ? item->seq : 0,
-                                        .members = {item->members, note && seq == item->seq ? item->member_count : 0},
-                                        .deaths = item->deaths,
-                                        .hint_count = item->hint_listed};
-        ledger_put_dead(batch, grave, &dead);
-        self->dead++;
-        metrics_count(METRIC_DEAD_LETTERS);
-    }
-    arena_free(&arena);
-}
-
-// A reply that is given up on counts as delivered, however it came to that: the replies behind it pass, no later list
-// read repeats it, and only its dead letter can say it again.
-static bool pass_entry(struct dispatcher *self, struct out *out, struct ledger_batch *batch)
-{
-    const struct item *item = out->item;
-    struct arena *arena = arena_new();
-    struct found found;
-    bool named = item->found.size &&
-                 record_decode(RECORD_found, item->found.data, item->found.size, &found, arena) == RECORD_OK &&
-                 found.entries.count;
-    if (named) {
-        struct written entry = {found.entries.items[0].id, found.entries.items[0].time_ms};
-        struct report passed = {.user = "", .delivered = {&entry, 1}};
-        record_merge(self, out->side->conversation, &passed, batch);
-    }
-    arena_free(&arena);
-    return named;
-}
-
-// Puts an item (each message of a note by itself) among the dead letters. The agent is told where a reply is concerned.
-static void give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
-                    bool entry_named)
-{
-    struct item *item = out->item;
-    struct conversation *conversation = out->side->conversation;
-    log_error("dead_letter", "conversation=%s step=%s cause=%s", conversation->id, steps_name(out->step), cause);
-    // A hint may be given up on more than once: each time is a letter of its own.
-    uint64_t grave = item->kind == EVENT_HINT ? ledger_next(self->options.ledger) : item->seq;
-    bury(self, batch, out->side, item, item->seq, grave, cause);
-    for (size_t i = 0; i < item->member_count; i++)
-        bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
-    if (item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && !entry_named)
-        entry_named = pass_entry(self, out, batch);
-    tell_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
-    if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
-        steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {
-        struct followup notice = {.kind = EVENT_NOTICE, .reason = cause};
-        add_followup(self, conversation, batch, &notice);
-    }
-    // A refused reply does not take the replies behind it along: it counts as delivered, so the list read passes it.
-    out->after = item->kind == EVENT_HINT && entry_named ? AFTER_AGAIN : AFTER_FINISH;
 }
 
 static bool too_old(const struct dispatcher *self, const struct item *item, uint64_t now_mono)
@@ -258,8 +151,8 @@ static void link_ticket(struct dispatcher *self, struct out *out, const struct r
     } else {
         if (!conversation->ticket_id) {
             record_merge(self, conversation, &link, batch);
-            tell_history(self, batch, conversation->id, "link rebuilt from the ticket", item->ticket_id, "",
-                         report->took_ms);
+            record_history(self, batch, conversation->id, "link rebuilt from the ticket", item->ticket_id, "",
+                           report->took_ms);
         } // else its ticket was recorded meanwhile, though perhaps not on disk yet: so not by schedule_hint
         // The hint goes on in the conversation's own lane; its row stays until that is done.
         pass_hint_on(self, conversation, item);
@@ -283,7 +176,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         return merged;
     }
     if (report->next_step != STEP_NONE && !steps_info(report->next_step)) {
-        give_up(self, out, batch, "A worker named a next step that does not exist.", false);
+        letters_give_up(self, out, batch, "A worker named a next step that does not exist.", false);
         delete_item(batch, item);
         return true;
     }
@@ -292,7 +185,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
     item->not_before_mono_ms = 0;
     lanes_set_bytes(&item->look, NULL, 0);
     for (size_t i = 0; i < report->followups.count; i++)
-        add_followup(self, out->side->conversation, batch, &report->followups.items[i]);
+        record_followup(self, out->side->conversation, batch, &report->followups.items[i]);
     if (report->worth_cents)
         item->worth_cents = report->worth_cents;
     if (report->next_step == STEP_NONE) {
@@ -413,7 +306,7 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
            (out->item->kind == EVENT_CONTEXT && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
 }
 
-static void apply(struct dispatcher *self, struct out *out, const struct report *report)
+void outcome_apply(struct dispatcher *self, struct out *out, const struct report *report)
 {
     if (steps_is_poll(out->item->kind)) {
         polls_report(self, out, report);
@@ -425,11 +318,11 @@ static void apply(struct dispatcher *self, struct out *out, const struct report 
     bool merged = !is_ticket_lane(conversation) && record_merge(self, conversation, report, batch);
     bool for_disk = merged;
     if (*report->what)
-        tell_history(self, batch, conversation->id, report->what, conversation->ticket_id,
-                     report->chat_written.count   ? report->chat_written.items[0].id
-                     : report->desk_written.count ? report->desk_written.items[0].id
-                                                  : "",
-                     report->took_ms);
+        record_history(self, batch, conversation->id, report->what, conversation->ticket_id,
+                       report->chat_written.count   ? report->chat_written.items[0].id
+                       : report->desk_written.count ? report->desk_written.items[0].id
+                                                    : "",
+                       report->took_ms);
     if (gives_up(self, out, report)) {
         if (steps_info(out->step)->kind == STEP_WRITE)
             item->claimed = false; // it did not happen, and its dead letter must not be in doubt
@@ -438,7 +331,7 @@ static void apply(struct dispatcher *self, struct out *out, const struct report 
             log_info("context_given_up", "conversation=%s cause=%s", conversation->id, cause);
             out->after = AFTER_FINISH; // the ticket stands; only its context is not complete
         } else {
-            give_up(self, out, batch, cause, report->delivered.count > 0);
+            letters_give_up(self, out, batch, cause, report->delivered.count > 0);
         }
         delete_item(batch, item);
         submit(self, out, batch);
@@ -457,7 +350,7 @@ static void apply(struct dispatcher *self, struct out *out, const struct report 
         batch = NULL;
     }
     ledger_batch_free(&batch);
-    ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
+    outcome_ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
     if (report->outcome == OUTCOME_DONE) {
         if (out->after == AFTER_STEP)
             step_over(self, out);
@@ -468,99 +361,6 @@ static void apply(struct dispatcher *self, struct out *out, const struct report 
     } else {
         retry(self, out, report);
     }
-}
-
-// Its item's record is being written: the report is looked at again when that is done.
-static void defer(struct dispatcher *self, const struct report *report)
-{
-    struct record_buffer *bytes = calloc(1, sizeof *bytes);
-    if (!bytes || !record_encode(RECORD_report, report, bytes))
-        abort(); // it has just been decoded
-    zlistx_add_end(self->deferred, bytes);
-}
-
-void outcome_deferred(struct dispatcher *self)
-{
-    for (size_t i = zlistx_size(self->deferred); i > 0; i--) {
-        struct record_buffer *bytes = zlistx_detach(self->deferred, NULL);
-        struct arena *arena = arena_new();
-        struct report report;
-        if (record_decode(RECORD_report, bytes->data, bytes->size, &report, arena) != RECORD_OK)
-            abort();
-        record_buffer_free(bytes);
-        free(bytes);
-        outcome_report(self, &report);
-        arena_free(&arena);
-    }
-}
-
-// The claimed item that a late report belongs to: its job was given up (its worker died) before the report was read.
-static struct item *claimed_item(struct conversation *conversation, uint64_t job_id, struct side **side)
-{
-    for (int i = 0; i < SIDES; i++) {
-        struct item *item = conversation->sides[i].active;
-        if (item && item->claimed && item->job_id == job_id) {
-            *side = &conversation->sides[i];
-            return item;
-        }
-    }
-    return NULL;
-}
-
-// What a late report of these says must not reach the lane's record. A look that found its write: without the event
-// that it settles, its id would be taken for another's by the next look, and the write repeated. A poll: its mark would
-// pass what it found. Both only read, and are made again.
-static bool is_made_again(uint64_t step)
-{
-    const struct step_info *info = steps_info(step);
-    return !info || steps_looked_for(step) != STEP_NONE || info->rank == RANK_POLL;
-}
-
-// A report of a job that is not out. If its item still stands there in doubt, the report settles it; a look that is on
-// its way for it is called off. Otherwise only what it wrote is kept.
-static void apply_late(struct dispatcher *self, const struct report *report)
-{
-    metrics_count(METRIC_REPORTS_UNKNOWN);
-    if (is_made_again(report->step)) {
-        ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
-        return;
-    }
-    struct token token = {.kind = TOKEN_LATE,
-                          .slot = (uint32_t)report->slot,
-                          .generation = report->worker_generation,
-                          .job_id = report->job_id};
-    struct ledger_batch *batch = ledger_batch_new();
-    struct conversation *conversation = NULL;
-    if (*report->conversation && strncmp(report->conversation, ticket_lane_prefix, sizeof ticket_lane_prefix - 1) != 0)
-        conversation = schedule_open(self, report->conversation);
-    struct side *side = NULL;
-    struct item *item = conversation ? claimed_item(conversation, report->job_id, &side) : NULL;
-    if (item && item->step == report->step && side->state != LANE_CLAIMING) {
-        ledger_batch_free(&batch);
-        if (side->state == LANE_WRITING) {
-            defer(self, report);
-            return;
-        }
-        if (side->out) {
-            gates_return(self->gates, &side->out->pass, true, (uint64_t)clock_mono_ms());
-            jobs_remove(self->jobs, &side->out);
-        }
-        struct out *out = jobs_add(self->jobs, report->job_id, side, item, NULL);
-        out->step = item->step;
-        side->out = out;
-        side->state = LANE_OUT;
-        jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
-        apply(self, out, report);
-        return;
-    }
-    if (conversation && record_merge(self, conversation, report, batch)) {
-        record_submit(self, batch, &token, 0, 0);
-    } else {
-        ledger_batch_free(&batch);
-        ack(self, token.slot, token.generation, token.job_id);
-    }
-    if (conversation)
-        schedule_conversation(self, conversation);
 }
 
 void outcome_report(struct dispatcher *self, const struct report *report)
@@ -576,7 +376,7 @@ void outcome_report(struct dispatcher *self, const struct report *report)
     metrics_count_report(report->step, report->outcome);
     seam_kill(SEAM_REPORTED, steps_name(report->step));
     if (!out) {
-        apply_late(self, report);
+        late_report(self, report);
         return;
     }
     if (out->side->state != LANE_OUT)
@@ -593,7 +393,7 @@ void outcome_report(struct dispatcher *self, const struct report *report)
     // For the ack after the write.
     if (!out->link)
         jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
-    apply(self, out, report);
+    outcome_apply(self, out, report);
 }
 
 static void measure(const struct out *out)
@@ -677,7 +477,8 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
         item->deaths++;
     struct ledger_batch *batch = ledger_batch_new();
     if (out->alone && item->deaths > SUSPECT_DEATHS) {
-        give_up(self, out, batch, "The worker that handled it died three times while it handled nothing else.", false);
+        letters_give_up(self, out, batch, "The worker that handled it died three times while it handled nothing else.",
+                        false);
         delete_item(batch, item);
     } else {
         // The count must outlive this front, or a job that kills everything would never stop.

@@ -187,3 +187,36 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
     *event = pending.event;
     return true;
 }
+
+void record_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation, const char *what,
+                    uint64_t ticket_id, const char *id, uint64_t took_ms)
+{
+    struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms};
+    ledger_put_history(batch, ledger_next(self->options.ledger), &history);
+}
+
+void record_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
+                     const struct followup *followup)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    struct item *item = lanes_item_new(followup->kind, ledger_next(self->options.ledger));
+    item->time_ms = now;
+    item->accepted_ms = now;
+    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
+    item->stored = true;
+    struct event event = {.kind = followup->kind,
+                          .key = "",
+                          .conversation = conversation->id,
+                          .conversation_twin = "",
+                          .channel = "",
+                          .user = "",
+                          .actor = "",
+                          .message = "",
+                          .time_ms = now,
+                          .accepted_ms = now,
+                          .round = followup->round,
+                          .reason = followup->reason};
+    record_pending(batch, item, &event);
+    schedule_add(self, conversation, item);
+}

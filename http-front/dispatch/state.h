@@ -52,7 +52,7 @@ struct dispatcher {
 
     uint64_t waiting[SIDES];   // items in memory, polls apart
     uint64_t busy;             // sides with such items
-    uint64_t missing;       // messages that only a poll told of, not delivered yet
+    uint64_t missing;          // messages that only a poll told of, not delivered yet
     uint64_t missing_since_ms; // since when there are any
     uint64_t customer_mono_ms; // when a customer last wrote
     uint64_t dead;
@@ -102,12 +102,37 @@ void handout_finish(struct dispatcher *self, struct side *side, struct item *ite
 void outcome_report(struct dispatcher *self, const struct report *report);
 /** The outcome of `out` is on disk. */
 void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, uint64_t hint_now);
-/** Looks again at reports that came while their item was being written. */
-void outcome_deferred(struct dispatcher *self);
+/** What the report of a job that is out does to its item. */
+void outcome_apply(struct dispatcher *self, struct out *out, const struct report *report);
+/** Tells that worker, if it is still there, to forget the job. */
+void outcome_ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id);
 /** The job can never be reported (its worker is dead, or the frame was lost). Reads run again, writes are in doubt. */
 void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died);
 
+// ---- late.c
+/**
+ * A report of a job that is not out. If its item still stands there in doubt, the report settles it; a look that is on
+ * its way for it is called off. Otherwise only what it wrote is kept.
+ */
+void late_report(struct dispatcher *self, const struct report *report);
+/** Looks again at reports that came while their item was being written. */
+void late_deferred(struct dispatcher *self);
+
+// ---- letters.c
+/**
+ * Puts the item of `out` (each message of a note by itself) among the dead letters. `entry_named`: the report says
+ * which reply it is, and the lane's record counts it as delivered already. Sets out->after.
+ */
+void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
+                     bool entry_named);
+
 // ---- record.c
+/** Adds a line to the conversation's history. */
+void record_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation, const char *what,
+                    uint64_t ticket_id, const char *id, uint64_t took_ms);
+/** Adds work that a report or a dead letter asks for, to the batch and to its lane. */
+void record_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
+                     const struct followup *followup);
 /** The wall clock for records that expire: it never falls behind what was believed before. */
 uint64_t record_now_ms(const struct dispatcher *self);
 /** Merges what a report says of the conversation into its record and the batch. True when anything changed. */
