@@ -14,13 +14,6 @@
 
 enum { SUSPECT_DEATHS = 3, CONTEXT_ATTEMPTS = 3, HTTP_TOO_MANY = 429, RETRY_LEAST_MS = 20 };
 
-static const char ticket_lane_prefix[] = "ticket:";
-
-static bool is_ticket_lane(const struct conversation *conversation)
-{
-    return strncmp(conversation->id, ticket_lane_prefix, sizeof ticket_lane_prefix - 1) == 0;
-}
-
 void outcome_ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id)
 {
     struct link *link = links_find(self->links, slot, generation);
@@ -315,7 +308,7 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
     struct conversation *conversation = out->side->conversation;
     struct item *item = out->item;
     struct ledger_batch *batch = ledger_batch_new();
-    bool merged = !is_ticket_lane(conversation) && record_merge(self, conversation, report, batch);
+    bool merged = !lanes_is_own(conversation->id) && record_merge(self, conversation, report, batch);
     bool for_disk = merged;
     if (*report->what)
         record_history(self, batch, conversation->id, report->what, conversation->ticket_id,
