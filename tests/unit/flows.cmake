@@ -3,6 +3,7 @@
 if(TARGET worker_flows)
   deskbell_unit_test(text worker_flows)
   deskbell_unit_test(rules worker_flows)
+  deskbell_unit_test(raise worker_flows)
   foreach(flow open_ticket append context relay post mirror poll restored)
     deskbell_unit_test(flow_${flow} worker_flows worker_core)
   endforeach()
