@@ -20,7 +20,7 @@
 #include "proto/log.h"
 #include "proto/seam.h"
 #include "workers/agents.h"
-#include "workers/client.h"
+#include "upstream/client.h"
 #include "workers/held.h"
 #include "workers/link.h"
 #include "workers/reports.h"

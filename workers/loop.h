@@ -8,7 +8,7 @@
 
 #include "proto/config.h"
 #include "proto/pipes.h"
-#include "workers/keys.h"
+#include "upstream/keys.h"
 #include "workers/step.h"
 
 struct loop;

@@ -15,7 +15,7 @@
 #include "proto/pipes.h"
 #include "proto/seam.h"
 #include "workers/confine.h"
-#include "workers/keys.h"
+#include "upstream/keys.h"
 #include "workers/loop.h"
 
 enum { WHY_BYTES = 512, SPARE_DESCRIPTORS = 64 };

@@ -8,15 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "upstream/public_key.h"
+
 enum signature_result {
     SIGNATURE_RIGHT,
     SIGNATURE_MISSING,   // no header, or an empty one
     SIGNATURE_MALFORMED, // not canonical base64, or not as long as any key's modulus
     SIGNATURE_WRONG,     // well formed, but made by no known key over these bytes
 };
-
-// A key's modulus must have a number of bits within these bounds.
-enum { SIGNATURE_KEY_MIN_BITS = 2048, SIGNATURE_KEY_MAX_BITS = 8192 };
 
 struct signature_keys;
 

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-#include "workers/answers.h"
+#include "upstream/answers.h"
+#include "workers/step.h"
 
 static const enum step_kind kinds[] = {STEP_READ, STEP_WRITE, STEP_REPEATABLE};
 static const enum answer_body bodies[] = {ANSWER_BODY_NONE, ANSWER_BODY_JSON, ANSWER_BODY_CUT, ANSWER_BODY_ELSE};

@@ -22,8 +22,8 @@
 
 #include "proto/clock.h"
 #include "tests/unit/http_stub.h"
-#include "workers/client.h"
-#include "workers/headers.h"
+#include "upstream/client.h"
+#include "upstream/headers.h"
 
 enum { PATIENCE_MS = 10000 };
 

@@ -24,7 +24,7 @@
 #include <sys/socket.h>
 
 #include "proto/clock.h"
-#include "workers/client.h"
+#include "upstream/client.h"
 
 struct server {
     SSL_CTX *context;

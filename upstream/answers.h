@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an upstream's answer means, in one table, for every kind of step. Pure functions, no state.
-#ifndef WORKERS_ANSWERS_H
-#define WORKERS_ANSWERS_H
+#ifndef UPSTREAM_ANSWERS_H
+#define UPSTREAM_ANSWERS_H
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
 
-#include "workers/step.h"
+#include "upstream/request.h"
 
 // What the body was.
 enum answer_body {

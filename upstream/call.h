@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One call: a curl easy handle from a request to its client_result. Part of the client; nothing else includes it.
-#ifndef WORKERS_CALL_H
-#define WORKERS_CALL_H
+#ifndef UPSTREAM_CALL_H
+#define UPSTREAM_CALL_H
 #include <curl/curl.h>
 
 #include "proto/config.h"
-#include "workers/client.h"
-#include "workers/target.h"
+#include "upstream/client.h"
+#include "upstream/target.h"
 
 struct call {
     CURL *easy;

@@ -2,7 +2,7 @@
 // The HTTP client's engine: the multi handle, its sockets and its timer in one epoll set, and the list of calls that
 // are out. What a call is, and why a write leaves only once, is in call.c; what an upstream is in target.c. The
 // worker's one thread.
-#include "workers/client.h"
+#include "upstream/client.h"
 
 #include <assert.h>
 #include <curl/curl.h>
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include "proto/log.h"
-#include "workers/call.h"
-#include "workers/target.h"
+#include "upstream/call.h"
+#include "upstream/target.h"
 
 enum { EVENTS_AT_ONCE = 64, LEAST_CONNECTIONS = 16 };
 

@@ -8,7 +8,7 @@
 // CURLOPT_PREREQFUNCTION, which curl calls each time it is about to send a request, refuses a second start under the
 // same condition, whatever path led there. Before a byte of the body was given, nothing has happened that the other
 // side could act on, and curl may go on.
-#include "workers/call.h"
+#include "upstream/call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +16,8 @@
 #include <strings.h>
 
 #include "proto/clock.h"
-#include "workers/answers.h"
-#include "workers/headers.h"
+#include "upstream/answers.h"
+#include "upstream/headers.h"
 
 enum { PROBLEM_BYTES = 1000 };
 

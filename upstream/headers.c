@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Readers for response header values. They come from outside: whatever does not fit is "absent", never an error.
-#include "workers/headers.h"
+#include "upstream/headers.h"
 
 #include <stdlib.h>
 #include <string.h>

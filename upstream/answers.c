@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one table that says what an upstream's answer means (freshworks-api 2.2 for Freshchat, 4.12 for Freshdesk, 7 row
-// 20 for HTML behind a 200), and the sentences about it. Runs in the worker's thread; no state.
+// 20 for HTML behind a 200), and the sentences about it. No state.
 //
 // How the table is meant: a write may be repeated only when it is certain that it did not happen. An answer that an
 // application makes before it does anything (401, 403, 404, 429, other 4xx) is certain. What a proxy or a half-finished
 // application may say (408, 5xx), a 2xx that cannot be read, and silence are not. A 503 is taken for a plain refusal
 // only when it says when to come again, because load shedders do and crashed applications do not. Steps that only read,
 // or that may be repeated, are never in doubt: they are simply made again.
-#include "workers/answers.h"
+#include "upstream/answers.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -86,31 +86,6 @@ enum answer answers_classify(enum step_kind kind, const struct answer_facts *fac
 const char *answers_sentence(const struct answer_facts *facts)
 {
     return find(facts)->sentence;
-}
-
-void answers_default(const struct job_context *context, const struct response *response, struct report *report)
-{
-    const struct step_info *info = steps_info(context->job->step);
-    bool write = info && info->kind == STEP_WRITE;
-    switch (response->answer) {
-    case ANSWER_OK: // the step came here because the JSON has not the shape it needs
-        report->outcome = write ? OUTCOME_DOUBT : OUTCOME_RETRY;
-        report->cause = "the answer was JSON of an unexpected shape";
-        return;
-    case ANSWER_DOUBT:
-        report->outcome = write ? OUTCOME_DOUBT : OUTCOME_RETRY;
-        break;
-    case ANSWER_REFUSED:
-    case ANSWER_NOT_FOUND:
-        report->outcome = OUTCOME_REFUSED;
-        break;
-    case ANSWER_RETRY:
-    case ANSWER_AUTH: // the message is fine: it waits until somebody has put the key right
-    default:
-        report->outcome = OUTCOME_RETRY;
-        break;
-    }
-    report->cause = response->problem ? response->problem : "no reason was given";
 }
 
 // ---- sentences ------------------------------------------------------------------------------------------------------

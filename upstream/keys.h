@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The API keys, as the Authorization header each upstream wants. Read once at start from the files that the
 // configuration names, kept nowhere else, never logged, wiped when freed.
-#ifndef WORKERS_KEYS_H
-#define WORKERS_KEYS_H
+#ifndef UPSTREAM_KEYS_H
+#define UPSTREAM_KEYS_H
 #include <stddef.h>
 
 #include "proto/config.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Upstreams as curl options: address, key, trust and proxy. Used by the client, in the worker's one thread.
-#include "workers/target.h"
+#include "upstream/target.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // One upstream as the client sees it: where it is, whom it trusts, which headers every request carries. Part of the
 // client; nothing else includes it.
-#ifndef WORKERS_TARGET_H
-#define WORKERS_TARGET_H
+#ifndef UPSTREAM_TARGET_H
+#define UPSTREAM_TARGET_H
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "proto/config.h"
 #include "proto/steps.h"
-#include "workers/keys.h"
+#include "upstream/keys.h"
 
 struct target {
     const char *api_url; // borrowed from the configuration; NULL: this upstream is not called

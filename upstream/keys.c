@@ -2,7 +2,7 @@
 // Makes Authorization headers of the API keys: a bearer token for Freshchat (freshworks-api 2.1) and Freshcaller's
 // X-Api-Auth, HTTP Basic with the key as user and X as password for Freshdesk (4.1). Runs once, before the worker's
 // loop.
-#include "workers/keys.h"
+#include "upstream/keys.h"
 
 #include <openssl/evp.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few response headers whose values need reading: Link, Retry-After and plain counts. Pure functions.
-#ifndef WORKERS_HEADERS_H
-#define WORKERS_HEADERS_H
+#ifndef UPSTREAM_HEADERS_H
+#define UPSTREAM_HEADERS_H
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -3,16 +3,16 @@
 // set holds curl's sockets and a timerfd holds curl's timer; whoever owns the main loop polls client_fd() for input and
 // calls client_ready(). One thread, never blocks. TLS is verified, redirects are not followed, and a request body
 // leaves this machine at most once for each client_call(), whatever happens to the connection.
-#ifndef WORKERS_CLIENT_H
-#define WORKERS_CLIENT_H
+#ifndef UPSTREAM_CLIENT_H
+#define UPSTREAM_CLIENT_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/config.h"
 #include "proto/steps.h"
-#include "workers/keys.h"
-#include "workers/step.h"
+#include "upstream/keys.h"
+#include "upstream/request.h"
 
 // A longer body, or more header bytes, are not read; the call then counts as answered with something that is not JSON.
 enum { CLIENT_MAX_BODY_BYTES = 4 << 20, CLIENT_MAX_HEADER_BYTES = 64 << 10 };
