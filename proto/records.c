@@ -107,6 +107,12 @@ FIELDS_OF(change)
 #define HERE raw
 FIELDS_OF(raw)
 #undef HERE
+#define HERE call
+FIELDS_OF(call)
+#undef HERE
+#define HERE leg
+FIELDS_OF(leg)
+#undef HERE
 #define HERE control_argument
 FIELDS_OF(control_argument)
 #undef HERE

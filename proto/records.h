@@ -75,6 +75,24 @@ enum event_kind {
     EVENT_POLL_USERS,           // which customers have conversations that nobody told of; never stored
     EVENT_RESOLVED,             // the chat was resolved in Freshchat: `reason` says so on the ticket
     EVENT_REOPENED,             // and reopened
+    EVENT_CALL,                 // a call of Freshcaller, or news of one
+    EVENT_CALLBACK,             // a shopper asks to be called back: phone, name, user and parts, what is known of them
+    EVENT_POLL_CALLS,           // which calls there are; never stored
+};
+
+enum call_state {
+    CALL_UNKNOWN = 0, // no call
+    CALL_ONGOING,     // rings, waits or is talked
+    CALL_ANSWERED,    // over: somebody talked to the customer
+    CALL_MISSED,      // over: nobody did
+    CALL_OTHER,       // over: Freshcaller does not say how
+};
+
+enum call_told {
+    CALL_TOLD_ANSWERED = 1 << 0,
+    CALL_TOLD_MISSED = 1 << 1,
+    CALL_TOLD_OTHER = 1 << 2,
+    CALL_TOLD_RECORDING = 1 << 3,
 };
 
 enum seen_outcome {

@@ -27,12 +27,14 @@
 // move.
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
-    X(2, 1, event)                                                                                                     \
+    X(17, 1, call)                                                                                                     \
+    X(2, 2, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
     X(4, 1, context)                                                                                                   \
-    X(5, 2, lane)                                                                                                      \
+    X(18, 1, leg)                                                                                                      \
+    X(5, 3, lane)                                                                                                      \
     X(6, 1, entry)                                                                                                     \
-    X(7, 2, found)                                                                                                     \
+    X(7, 3, found)                                                                                                     \
     X(8, 1, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
     X(10, 1, hint)                                                                                                     \
@@ -42,14 +44,14 @@
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
-    X(17, 2, job)                                                                                                      \
-    X(18, 2, report)                                                                                                   \
-    X(19, 1, census)                                                                                                   \
-    X(20, 1, hello)                                                                                                    \
-    X(21, 1, ack)                                                                                                      \
-    X(22, 1, control_argument)                                                                                         \
-    X(23, 1, control_request)                                                                                          \
-    X(24, 1, control_reply)
+    X(19, 3, job)                                                                                                      \
+    X(20, 3, report)                                                                                                   \
+    X(21, 1, census)                                                                                                   \
+    X(22, 1, hello)                                                                                                    \
+    X(23, 1, ack)                                                                                                      \
+    X(24, 1, control_argument)                                                                                         \
+    X(25, 1, control_request)                                                                                          \
+    X(26, 1, control_reply)
 
 // One readable piece of a message (freshworks-api 1.6); collections and templates are flattened into their pieces.
 #define FIELDS_part(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
@@ -57,6 +59,23 @@
     STR(text, TEXT_MAX)                                                                                                \
     STR(url, 8192)                                                                                                     \
     STR(label, 4096)
+
+// One call of Freshcaller, or one leg of it (freshworks-api 6.2).
+#define FIELDS_call(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+    U64(id, ANY_U64)                                                                                                   \
+    U64(root_id, ANY_U64)   /* of the whole call; the legs of a transfer are calls of their own */                     \
+    U64(parent_id, ANY_U64) /* 0: not a leg of another call */                                                         \
+    BOOL(outgoing)                                                                                                     \
+    STR(from, 64) /* as Freshcaller says them */                                                                       \
+    STR(to, 64)                                                                                                        \
+    U64(started_ms, ANY_U64) /* Freshcaller's clock, as are the next two */                                            \
+    U64(ended_ms, ANY_U64)   /* 0: not known */                                                                        \
+    U64(updated_ms, ANY_U64)                                                                                           \
+    U64(seconds, ANY_U64)                                                                                              \
+    STR(agent, 512)                                                                                                    \
+    U64(state, 15)          /* enum call_state */                                                                      \
+    STR(recording, 8192)    /* address, empty: none yet */                                                             \
+    U64(ticket_id, ANY_U64) /* that Freshcaller's own integration names, 0: none */
 
 // What a webhook or a poll said, in Deskbell's own words.
 #define FIELDS_event(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
@@ -73,7 +92,10 @@
     U64(accepted_ms, ANY_U64) /* our wall clock */                                                                     \
     LIST(parts, part, 128)                                                                                             \
     U64(round, 1000)  /* context reads: which try this is */                                                           \
-    STR(reason, 1024) /* notices: what could not be done, and why */
+    STR(reason, 1024) /* notices: what could not be done, and why */                                                   \
+    STR(phone, 32)    /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */            \
+    STR(name, 512)    /* v2: the customer's, as it was said */                                                         \
+    REC(call, call)   /* v2 */
 
 // Something Deskbell wrote or delivered: its id there and the upstream's time.
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
@@ -95,6 +117,11 @@
     STR(screen, 255)                                                                                                   \
     U64(priority, 4) /* the ticket priority the rules gave, 0 before */
 
+// What the ticket was told of one leg of a call.
+#define FIELDS_leg(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                              \
+    U64(id, ANY_U64)   /* of the call */                                                                               \
+    U64(told, ANY_U64) /* bit set, enum call_told */
+
 // One conversation, as long as retention_days after its last change.
 #define FIELDS_lane(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
     STR(conversation, ID_MAX)                                                                                          \
@@ -112,7 +139,8 @@
     U64(opened_ms, ANY_U64)                                                                                            \
     U64(updated_ms, ANY_U64)                                                                                           \
     U64(chat_mark_ms, ANY_U64) /* v2: messages up to this time (chat clock) are known but for the overlap */           \
-    U64(listed_ms, ANY_U64)    /* v2: helpdesk clock at the last list of the entries */
+    U64(listed_ms, ANY_U64)    /* v2: helpdesk clock at the last list of the entries */                                \
+    LIST(legs, leg, 64)        /* v3: lanes of calls: what the ticket was told of each leg */
 
 // One public agent entry on its way to the chat.
 #define FIELDS_entry(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
@@ -138,7 +166,10 @@
     U64(clock_ahead_ms, ANY_U64) /* looks: upstream clock minus ours, in two's complement */                           \
     BOOL(clock_known)                                                                                                  \
     STR(closed_ticket, 32)    /* open: the ticket that is gone and that this one follows */                            \
-    LIST(users, written, 200) /* v2: polls: customers whose conversations are still to be listed */
+    LIST(users, written, 200) /* v2: polls: customers whose conversations are still to be listed */                    \
+    U64(contact, ANY_U64)     /* v3: calls: the contact with that number, 0: none, or not asked yet */                 \
+    STR(body, 65536)          /* v3: calls: the PUT that raises the ticket, made of what was just read */              \
+    STR(said, 1024)           /* v3: calls: what became of that, for the note */
 
 // Waiting work.
 #define FIELDS_pending(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
@@ -210,7 +241,10 @@
     LIST(events, event, 256) /* one, or those composed into one note, in chat order */                                 \
     REC(lane, lane)                                                                                                    \
     BLOB(found, 4u << 20)                                                                                              \
-    BOOL(restored) /* v2: a look: an older backup was put in place since; another job may have written it */
+    BOOL(restored) /* v2: a look: an older backup was put in place since; another job may have written it */           \
+    U64(live_ticket, ANY_U64) /* v3: calls: of the live conversation with that number or user, 0: none */              \
+    U64(live_requester, ANY_U64)                                                                                       \
+    STR(live_conversation, ID_MAX)
 
 // worker -> front: what came of it. Kept and sent again until it is acked.
 #define FIELDS_report(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
@@ -251,7 +285,9 @@
     LIST(raws, raw, 100)              /* v2: polls: chat messages as Freshchat gave them, for the normaliser */        \
     LIST(conversations, written, 200) /* v2: polls: conversations of the customers that changed */                     \
     U64(chat_mark_ms, ANY_U64)        /* v2 */                                                                         \
-    U64(listed_ms, ANY_U64)           /* v2 */
+    U64(listed_ms, ANY_U64)           /* v2 */                                                                         \
+    REC(leg, leg)                     /* v3: calls: what the ticket was told; id 0: nothing new */                     \
+    U64(delay_ms, 86400000)           /* v3: after DONE: the next step waits this long */
 
 // worker -> front, every second: everything this worker still holds, unacked reports included.
 #define FIELDS_census(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

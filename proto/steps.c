@@ -59,6 +59,11 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
         return STEP_LIST_MESSAGES;
     case EVENT_POLL_USERS:
         return STEP_LIST_USERS;
+    case EVENT_POLL_CALLS:
+        return STEP_LIST_CALLS;
+    case EVENT_CALL:
+    case EVENT_CALLBACK:
+        return STEP_JOIN_CALL; // it decides itself what the ticket is
     default:
         return STEP_NONE;
     }
@@ -66,7 +71,8 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
 
 bool steps_is_poll(uint64_t event_kind)
 {
-    return event_kind == EVENT_POLL_DESK || event_kind == EVENT_POLL_CHAT || event_kind == EVENT_POLL_USERS;
+    return event_kind == EVENT_POLL_DESK || event_kind == EVENT_POLL_CHAT || event_kind == EVENT_POLL_USERS ||
+           event_kind == EVENT_POLL_CALLS;
 }
 
 enum lane_side steps_side(uint64_t event_kind)

@@ -23,8 +23,8 @@ enum step_kind {
 
 enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
 
-//  number, NAME, name, upstream, limit class, rank, kind, look, patience in ms (0: as long as it takes), step to go on
-//  with then
+//  number, NAME, name, upstream (NONE: the worker decides without a call), limit class, rank, kind, look, patience in
+//  ms (0: as long as it takes), step to go on with then
 #define STEPS_TABLE(X)                                                                                                 \
     X(1, READ_CUSTOMER, "read_customer", FRESHCHAT, ANY, OPEN, READ, NONE, 1, CREATE_TICKET)                           \
     X(2, CREATE_TICKET, "create_ticket", FRESHDESK, TICKET_CREATE, OPEN, WRITE, LOOK_TICKET, 0, NONE)                  \
@@ -48,7 +48,18 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(20, LIST_TICKETS, "list_tickets", FRESHDESK, TICKET_LIST, POLL, READ, NONE, 0, NONE)                             \
     X(21, LIST_MESSAGES, "list_messages", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                                   \
     X(22, LIST_USERS, "list_users", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                                         \
-    X(23, LIST_USER_CHATS, "list_user_chats", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)
+    X(23, LIST_USER_CHATS, "list_user_chats", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                               \
+    X(24, LIST_CALLS, "list_calls", FRESHCALLER, ANY, POLL, READ, NONE, 0, NONE)                                       \
+    X(25, JOIN_CALL, "join_call", NONE, ANY, OPEN, READ, NONE, 0, NONE)                                                \
+    X(26, READ_CALL, "read_call", FRESHCALLER, ANY, OPEN, READ, NONE, 0, NONE)                                         \
+    X(27, FIND_CALLER, "find_caller", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                       \
+    X(28, FIND_TICKET, "find_ticket", FRESHDESK, TICKET_LIST, OPEN, READ, NONE, 0, NONE)                               \
+    X(29, CREATE_CALL_TICKET, "create_call_ticket", FRESHDESK, TICKET_CREATE, OPEN, WRITE, LOOK_CALL_TICKET, 0, NONE)  \
+    X(30, LOOK_CALL_TICKET, "look_call_ticket", FRESHDESK, TICKET_LIST, OPEN, READ, NONE, 0, NONE)                     \
+    X(31, READ_TO_RAISE, "read_to_raise", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                   \
+    X(32, RAISE_TICKET, "raise_ticket", FRESHDESK, TICKET_UPDATE, OPEN, REPEATABLE, NONE, 0, NONE)                     \
+    X(33, CALL_NOTE, "call_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_CALL_NOTE, 0, NONE)                          \
+    X(34, LOOK_CALL_NOTE, "look_call_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };

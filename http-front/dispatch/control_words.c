@@ -27,7 +27,12 @@ const char *control_kind(uint64_t event_kind)
     case EVENT_POLL_DESK:
     case EVENT_POLL_CHAT:
     case EVENT_POLL_USERS:
+    case EVENT_POLL_CALLS:
         return "poll";
+    case EVENT_CALL:
+        return "call";
+    case EVENT_CALLBACK:
+        return "call-back request";
     default:
         return "unknown";
     }

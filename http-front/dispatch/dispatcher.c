@@ -66,7 +66,8 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     if (item->kind == EVENT_CUSTOMER_MESSAGE)
         self->customer_mono_ms = item->arrived_mono_ms;
     schedule_add(self, conversation, item);
-    polls_watch(self, conversation, mail->time_ms);
+    if (!lanes_is_own(mail->conversation))
+        polls_watch(self, conversation, mail->time_ms);
 }
 
 static void on_committed(struct dispatcher *self, const struct mail *mail)

@@ -65,7 +65,12 @@ struct lane lanes_record(const struct conversation *self, struct arena *arena)
 
 bool lanes_is_own(const char *id)
 {
-    return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0;
+    return strncmp(id, "poll:", 5) == 0 || strncmp(id, "ticket:", 7) == 0 || lanes_is_call(id);
+}
+
+bool lanes_is_call(const char *id)
+{
+    return strncmp(id, "call:", 5) == 0 || strncmp(id, "callback:", 9) == 0;
 }
 
 bool lanes_is_idle(const struct conversation *self)

@@ -115,8 +115,15 @@ void lanes_set_record(struct conversation *self, const struct lane *record);
 /** The lane record; what it points to lives in `arena`. */
 struct lane lanes_record(const struct conversation *self, struct arena *arena);
 
-/** True for the names of lanes that are no conversation: of polls, and of tickets whose conversation is not known. */
+/**
+ * True for the names of lanes that are no conversation in the chat: of polls, of tickets whose conversation is not
+ * known, of calls ("call:ROOT") and of call-backs ("callback:ID"). Nobody polls them, relays into them or links tickets
+ * to them.
+ */
 bool lanes_is_own(const char *id);
+
+/** True for those of them whose record is kept, like a conversation's: of calls and call-backs. */
+bool lanes_is_call(const char *id);
 
 /** True when nothing waits and nothing is out on either side, so that the conversation may leave memory. */
 bool lanes_is_idle(const struct conversation *self);

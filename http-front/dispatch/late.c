@@ -65,7 +65,7 @@ void late_report(struct dispatcher *self, const struct report *report)
                           .job_id = report->job_id};
     struct ledger_batch *batch = ledger_batch_new();
     struct conversation *conversation = NULL;
-    if (*report->conversation && !lanes_is_own(report->conversation))
+    if (*report->conversation && (!lanes_is_own(report->conversation) || lanes_is_call(report->conversation)))
         conversation = schedule_open(self, report->conversation);
     struct side *side = NULL;
     struct item *item = conversation ? claimed_item(conversation, report->job_id, &side) : NULL;

@@ -308,7 +308,8 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
     struct conversation *conversation = out->side->conversation;
     struct item *item = out->item;
     struct ledger_batch *batch = ledger_batch_new();
-    bool merged = !lanes_is_own(conversation->id) && record_merge(self, conversation, report, batch);
+    bool keeps = !lanes_is_own(conversation->id) || lanes_is_call(conversation->id);
+    bool merged = keeps && record_merge(self, conversation, report, batch);
     bool for_disk = merged;
     if (*report->what)
         record_history(self, batch, conversation->id, report->what, conversation->ticket_id,

@@ -56,7 +56,8 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         lane.ticket_id = report->ticket_id;
         lane.opened_ms = now;
         struct ticket ticket = {conversation->id, now};
-        ledger_put_ticket(batch, lane.ticket_id, &ticket);
+        if (!lanes_is_own(conversation->id)) // a call's ticket is another's, or nobody's in the chat
+            ledger_put_ticket(batch, lane.ticket_id, &ticket);
     }
     if (report->requester_id)
         lane.requester_id = report->requester_id;

@@ -48,7 +48,7 @@ static void bombs_do_not_go_off(void **state)
     ASSERT_BYTES(RECORD_ack, "\xdc\xff\xff\xdc\xff\xff\xdc\xff\xff", RECORD_MALFORMED);
     ASSERT_BYTES(RECORD_ack, "\xdb\xff\xff\xff\xff", RECORD_MALFORMED);
     ASSERT_BYTES(RECORD_ack, "\xc6\xff\xff\xff\xff", RECORD_MALFORMED);
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\xdd\xff\xff\xff\xff", RECORD_MALFORMED);
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\xdd\xff\xff\xff\xff", RECORD_MALFORMED);
 
     size_t deep = 1000000;
     uint8_t *nested = malloc(deep + 1);
@@ -70,40 +70,40 @@ static void bombs_do_not_go_off(void **state)
 static void only_the_types_we_write_are_read(void **state)
 {
     (void)state;
-    // ack: [19, 1, front, worker, link, job]
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\x04", RECORD_OK);
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xcf\xff\xff\xff\xff\xff\xff\xff\xff", RECORD_OK);
+    // ack: [23, 1, front, worker, link, job]
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\x04", RECORD_OK);
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xcf\xff\xff\xff\xff\xff\xff\xff\xff", RECORD_OK);
     ASSERT_BYTES(RECORD_ack, "", RECORD_MALFORMED);
-    ASSERT_BYTES(RECORD_ack, "\x15", RECORD_MALFORMED);
+    ASSERT_BYTES(RECORD_ack, "\x17", RECORD_MALFORMED);
     ASSERT_BYTES(RECORD_ack, "\x90", RECORD_MALFORMED);
-    ASSERT_BYTES(RECORD_ack, "\x91\x15", RECORD_MALFORMED);
-    ASSERT_BYTES(RECORD_ack, "\x95\x15\x01\x01\x02\x03", RECORD_MALFORMED);         // a field less
-    ASSERT_BYTES(RECORD_ack, "\x97\x15\x01\x01\x02\x03\x04\x05", RECORD_MALFORMED); // a field more
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xff", RECORD_MALFORMED);     // -1
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xd3\x00\x00\x00\x00\x00\x00\x00\x04", RECORD_MALFORMED);
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xcb\x40\x10\x00\x00\x00\x00\x00\x00", RECORD_MALFORMED); // 4.0
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xc0", RECORD_MALFORMED);                                 // nil
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xc1", RECORD_MALFORMED);         // never used
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\x80", RECORD_MALFORMED);         // a map
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xd4\x01\x01", RECORD_MALFORMED); // an extension
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\xc3", RECORD_FIELD);             // true
+    ASSERT_BYTES(RECORD_ack, "\x91\x17", RECORD_MALFORMED);
+    ASSERT_BYTES(RECORD_ack, "\x95\x17\x01\x01\x02\x03", RECORD_MALFORMED);         // a field less
+    ASSERT_BYTES(RECORD_ack, "\x97\x17\x01\x01\x02\x03\x04\x05", RECORD_MALFORMED); // a field more
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xff", RECORD_MALFORMED);     // -1
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xd3\x00\x00\x00\x00\x00\x00\x00\x04", RECORD_MALFORMED);
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xcb\x40\x10\x00\x00\x00\x00\x00\x00", RECORD_MALFORMED); // 4.0
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xc0", RECORD_MALFORMED);                                 // nil
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xc1", RECORD_MALFORMED);         // never used
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\x80", RECORD_MALFORMED);         // a map
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xd4\x01\x01", RECORD_MALFORMED); // an extension
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\xc3", RECORD_FIELD);             // true
     ASSERT_BYTES(RECORD_ack,
-                 "\x96\x15\x01\x01\x02\x03\xa1"
+                 "\x96\x17\x01\x01\x02\x03\xa1"
                  "4",
                  RECORD_FIELD);                                             // "4"
-    ASSERT_BYTES(RECORD_ack, "\x96\x15\x01\x01\x02\x03\x90", RECORD_FIELD); // []
+    ASSERT_BYTES(RECORD_ack, "\x96\x17\x01\x01\x02\x03\x90", RECORD_FIELD); // []
     ASSERT_BYTES(RECORD_ack,
                  "\x96\xa2"
                  "19\x01\x01\x02\x03\x04",
                  RECORD_WRONG_KIND);
     ASSERT_BYTES(RECORD_ack,
-                 "\x96\x15\xa1"
+                 "\x96\x17\xa1"
                  "1\x01\x02\x03\x04",
                  RECORD_VERSION);
     // census: a list of numbers must hold numbers
-    ASSERT_BYTES(RECORD_census, "\x97\x13\x01\x01\x02\x03\x04\x92\x01\x02", RECORD_OK);
-    ASSERT_BYTES(RECORD_census, "\x97\x13\x01\x01\x02\x03\x04\x92\x01\xc2", RECORD_FIELD);
-    ASSERT_BYTES(RECORD_census, "\x97\x13\x01\x01\x02\x03\x04\x01", RECORD_FIELD);
+    ASSERT_BYTES(RECORD_census, "\x97\x15\x01\x01\x02\x03\x04\x92\x01\x02", RECORD_OK);
+    ASSERT_BYTES(RECORD_census, "\x97\x15\x01\x01\x02\x03\x04\x92\x01\xc2", RECORD_FIELD);
+    ASSERT_BYTES(RECORD_census, "\x97\x15\x01\x01\x02\x03\x04\x01", RECORD_FIELD);
     // dead: what should be a nested record is a number, or another record
     ASSERT_BYTES(RECORD_dead, "\x95\x0c\x01\x01\xa0\x01", RECORD_MALFORMED);
     ASSERT_BYTES(RECORD_dead, "\x95\x0c\x01\x94\x09\x01\x01\x01\xa0\x01", RECORD_WRONG_KIND);
@@ -131,7 +131,7 @@ static void text_beyond_its_bound_is_refused(void **state)
 
 static void too_many_items_are_refused(void **state)
 {
-    uint8_t bytes[7 + 3 + 8193] = {0x97, 0x13, 0x01, 0x01, 0x02, 0x03, 0x04, 0xdc};
+    uint8_t bytes[7 + 3 + 8193] = {0x97, 0x15, 0x01, 0x01, 0x02, 0x03, 0x04, 0xdc};
 
     (void)state;
     memset(bytes + 10, 1, 8193);
@@ -206,8 +206,8 @@ static void the_encoder_refuses_text_that_the_decoder_would(void **state)
 static void peek_looks_at_the_beginning_only(void **state)
 {
     (void)state;
-    assert_int_equal(record_peek("\x96\x15", 2), RECORD_ack);
-    assert_int_equal(record_peek("\xdc\x00\x20\x12", 4), RECORD_report);
+    assert_int_equal(record_peek("\x96\x17", 2), RECORD_ack);
+    assert_int_equal(record_peek("\xdc\x00\x20\x14", 4), RECORD_report);
     assert_int_equal(record_peek("", 0), 0);
     assert_int_equal(record_peek("\x96", 1), 0);
     assert_int_equal(record_peek("\x96\x00", 2), 0);

@@ -15,10 +15,12 @@
 #undef RECORDS_TABLE
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
+    X(17, 1, call)                                                                                                     \
     X(2, 1, event)                                                                                                     \
     X(9, 1, seen)                                                                                                      \
     X(3, 2, written)                                                                                                   \
     X(4, 1, context)                                                                                                   \
+    X(18, 1, leg)                                                                                                      \
     X(5, 1, lane)                                                                                                      \
     X(6, 1, entry)                                                                                                     \
     X(7, 1, found)                                                                                                     \
@@ -30,14 +32,14 @@
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
-    X(17, 1, job)                                                                                                      \
-    X(18, 1, report)                                                                                                   \
-    X(19, 1, census)                                                                                                   \
-    X(20, 1, hello)                                                                                                    \
-    X(21, 2, ack)                                                                                                      \
-    X(22, 1, control_argument)                                                                                         \
-    X(23, 1, control_request)                                                                                          \
-    X(24, 1, control_reply)
+    X(19, 1, job)                                                                                                      \
+    X(20, 1, report)                                                                                                   \
+    X(21, 1, census)                                                                                                   \
+    X(22, 1, hello)                                                                                                    \
+    X(23, 2, ack)                                                                                                      \
+    X(24, 1, control_argument)                                                                                         \
+    X(25, 1, control_request)                                                                                          \
+    X(26, 1, control_reply)
 #undef FIELDS_written
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
     STR(id, ID_MAX)                                                                                                    \
@@ -121,8 +123,8 @@ static void frames_are_of_the_present_version_only(void **state)
     struct ack out;
 
     (void)state;
-    assert_int_equal(record_decode(RECORD_ack, "\x97\x15\x02\x01\x02\x03\x04\x05", 8, &out, arena), RECORD_OK);
-    assert_int_equal(record_decode(RECORD_ack, "\x96\x15\x01\x01\x02\x03\x04", 7, &out, arena), RECORD_VERSION);
+    assert_int_equal(record_decode(RECORD_ack, "\x97\x17\x02\x01\x02\x03\x04\x05", 8, &out, arena), RECORD_OK);
+    assert_int_equal(record_decode(RECORD_ack, "\x96\x17\x01\x01\x02\x03\x04", 7, &out, arena), RECORD_VERSION);
     arena_free(&arena);
 }
 

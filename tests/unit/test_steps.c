@@ -32,7 +32,7 @@ static void every_write_has_a_look_that_reads_the_same_upstream(void **state)
         assert_int_equal(steps_looked_for(info->look), step); // and each look is one write's
         assert_false(look->impatient);
     }
-    assert_int_equal(writes, 5);
+    assert_int_equal(writes, 7);
 }
 
 static void only_looks_look_for_something(void **state)
@@ -72,7 +72,9 @@ static void every_step_has_an_upstream_and_a_class_of_its_own_account(void **sta
     (void)state;
     for (uint64_t step = 1; step < STEPS_END; step++) {
         const struct step_info *info = steps_info(step);
-        assert_true(info->upstream > UPSTREAM_NONE && info->upstream < UPSTREAMS);
+        assert_true(info->upstream < UPSTREAMS);
+        if (info->upstream == UPSTREAM_NONE) // decides without a call, so nothing can be in doubt
+            assert_int_equal(info->kind, STEP_READ);
         assert_true(info->limit < LIMIT_CLASSES);
         assert_true(info->rank < RANKS);
         if (info->limit != LIMIT_ANY) // only the helpdesk counts classes apart
@@ -102,6 +104,10 @@ static void events_begin_where_they_should(void **state)
     assert_int_equal(steps_entry(EVENT_CONTEXT, true), STEP_REREAD_CUSTOMER);
     assert_int_equal(steps_entry(EVENT_NOTICE, false), STEP_NONE);
     assert_int_equal(steps_entry(EVENT_NOTICE, true), STEP_NOTICE_NOTE);
+    assert_int_equal(steps_entry(EVENT_CALL, false), STEP_JOIN_CALL);
+    assert_int_equal(steps_entry(EVENT_CALL, true), STEP_JOIN_CALL);
+    assert_int_equal(steps_entry(EVENT_CALLBACK, false), STEP_JOIN_CALL);
+    assert_int_equal(steps_entry(EVENT_POLL_CALLS, false), STEP_LIST_CALLS);
     assert_int_equal(steps_entry(0, true), STEP_NONE);
     assert_int_equal(steps_entry(200, false), STEP_NONE);
     assert_int_equal(steps_side(EVENT_HINT), SIDE_CHAT);
@@ -109,6 +115,10 @@ static void events_begin_where_they_should(void **state)
     assert_int_equal(steps_side(EVENT_AGENT_MESSAGE), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_CONTEXT), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_NOTICE), SIDE_DESK);
+    assert_int_equal(steps_side(EVENT_CALL), SIDE_DESK);
+    assert_int_equal(steps_side(EVENT_CALLBACK), SIDE_DESK);
+    assert_true(steps_is_poll(EVENT_POLL_CALLS));
+    assert_false(steps_is_poll(EVENT_CALL));
 }
 
 static void upstreams_have_names(void **state)
