@@ -9,12 +9,6 @@
 
 enum { BACKUPS = 6 };
 
-// Under valgrind an opening takes seconds: fewer of everything.
-static int rather(int many, int few)
-{
-    return getenv("DESKBELL_TEST_SLOW") ? few : many;
-}
-
 static void path_in(struct fixture *f, const char *name, char out[96])
 {
     snprintf(out, 96, "%.*s/%s", (int)(strrchr(f->dir, '/') - f->dir), f->dir, name);
@@ -119,26 +113,26 @@ static void a_copy_made_while_writing_is_whole(void **state)
     uint64_t at_least[BACKUPS];
     uint64_t at_most[BACKUPS];
     char dir[96];
-    char name[16];
+    char name[32];
 
     (void)state;
     set_up(&f);
     assert_int_equal(pthread_create(&writer.thread, NULL, write_numbers, &writer), 0);
-    for (int i = 0; i < rather(BACKUPS, 2); i++) {
+    for (size_t i = 0; i < rather(BACKUPS, 2); i++) {
         // Each copy at another place of the stream, also across a flush of the tables.
         uint64_t from = atomic_load(&writer.written);
         while (atomic_load(&writer.written) < from + 50)
             sched_yield();
         at_least[i] = atomic_load(&writer.written);
-        snprintf(name, sizeof name, "copy%d", i);
+        snprintf(name, sizeof name, "copy%zu", i);
         path_in(&f, name, dir);
         backup(&f, dir);
         at_most[i] = atomic_load(&writer.written) + 1;
     }
     atomic_store(&writer.stop, true);
     pthread_join(writer.thread, NULL);
-    for (int i = 0; i < rather(BACKUPS, 2); i++) {
-        snprintf(name, sizeof name, "copy%d", i);
+    for (size_t i = 0; i < rather(BACKUPS, 2); i++) {
+        snprintf(name, sizeof name, "copy%zu", i);
         path_in(&f, name, dir);
         struct ledger *copy = open_at(dir);
         arena_reset(f.arena);
@@ -163,7 +157,7 @@ static void a_restored_ledger_uses_no_number_twice(void **state)
     path_in(&f, "second", second);
     backup(&f, dir);
     backup(&f, second);                     // another copy of the same state
-    for (int i = 0; i < rather(50, 3); i++) // the original goes on
+    for (size_t i = 0; i < rather(50, 3); i++) // the original goes on
         open_again(&f);
     uint64_t used = ledger_epoch(f.ledger);
 

@@ -145,7 +145,7 @@ static void any_spoilt_byte_of_a_log_is_noticed(void **state)
         bool last = at + bytes >= log.size;
         for (size_t i = 0; i <= FRAGMENT_HEADER; i++) {
             size_t place = at + (i < FRAGMENT_HEADER ? i : bytes / 2);
-            for (int bit = 0; bit < 8; bit += i == FRAGMENT_HEADER ? 8 : 1) {
+            for (size_t bit = 0; bit < 8; bit += i == FRAGMENT_HEADER ? 8 : rather(1, 5)) {
                 log.data[place] ^= (uint8_t)(1 << bit);
                 write_all(logs.items[0], log.data, log.size);
                 bool whole = ledger_wal_whole(f.dir, why, sizeof why);

@@ -30,7 +30,7 @@ enum {
     WAL_BLOCK = 32768,
 };
 
-static size_t wanted_cuts = CUTS;
+static size_t wanted_cuts;
 
 // ---- the work -------------------------------------------------------------------------------------------------------
 
@@ -378,6 +378,8 @@ int main(int argc, char **argv)
     test_program = argv[0];
     if (argc == 2)
         wanted_cuts = strcmp(argv[1], "all") == 0 ? SIZE_MAX / 2 : strtoul(argv[1], NULL, 10);
+    else
+        wanted_cuts = rather(CUTS, 6);
     if (wanted_cuts == 0)
         return 2;
     const struct CMUnitTest tests[] = {cmocka_unit_test(everything_promised_survives_a_cut_anywhere)};
