@@ -17,6 +17,8 @@ static void print_head(const json_t *answer)
     const char *state = words_yes(answer, "draining") ? "leaving" : words_yes(answer, "ready") ? "ready" : "not ready";
     printf("deskbelld %s: %s, front %" PRId64 ", up %s\n\n", words_text(answer, "version"), state,
            words_number(answer, "pid"), words_long(words_number(answer, "up_ms"), up));
+    if (strcmp(words_text(answer, "mode"), "observe") == 0)
+        puts("OBSERVE MODE: nothing is written to any upstream; the log says what would have been (would_write).\n");
     if (words_number(answer, "restored_ms"))
         printf("The ledger was restored from a backup of %s. It begins paused: resume both directions when you have "
                "read deskbellctl(8). This is said until all that may have been written since is looked for.\n\n",

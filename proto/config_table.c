@@ -58,7 +58,7 @@ const struct config_key config_keys[] = {
     WORD("", "log_level", log_words, LOG_LEVEL_ERROR, "info", AT(log_level),
         "The least important lines that are written."),
     WORD("", "mode", mode_words, CONFIG_MODE_LIVE, "live", AT(mode),
-        "\"observe\" is to verify and log, and write nothing; not available in this version."),
+        "\"observe\" verifies, reads, logs what it would write, and writes nothing."),
     INT("", "retention_days", "400", 1, 36500, "days", AT(retention_days),
         "How long a quiet conversation's link to its ticket is kept."),
     INT("", "dedup_days", "30", 1, 3650, "days", AT(dedup_days),

@@ -44,8 +44,8 @@
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
-    X(19, 3, job)                                                                                                      \
-    X(20, 3, report)                                                                                                   \
+    X(19, 4, job)                                                                                                      \
+    X(20, 4, report)                                                                                                   \
     X(21, 1, census)                                                                                                   \
     X(22, 1, hello)                                                                                                    \
     X(23, 1, ack)                                                                                                      \
@@ -244,7 +244,8 @@
     BOOL(restored) /* v2: a look: an older backup was put in place since; another job may have written it */           \
     U64(live_ticket, ANY_U64) /* v3: calls: of the live conversation with that number or user, 0: none */              \
     U64(live_requester, ANY_U64)                                                                                       \
-    STR(live_conversation, ID_MAX)
+    STR(live_conversation, ID_MAX)                                                                                     \
+    BOOL(observe) /* v4: nothing is written, whatever the worker's own configuration says */
 
 // worker -> front: what came of it. Kept and sent again until it is acked.
 #define FIELDS_report(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
@@ -287,7 +288,8 @@
     U64(chat_mark_ms, ANY_U64)        /* v2 */                                                                         \
     U64(listed_ms, ANY_U64)           /* v2 */                                                                         \
     REC(leg, leg)                     /* v3: calls: what the ticket was told; id 0: nothing new */                     \
-    U64(delay_ms, 86400000)           /* v3: after DONE: the next step waits this long */
+    U64(delay_ms, 86400000)           /* v3: after DONE: the next step waits this long */                              \
+    BOOL(observed)                    /* v4: the step would have written, and did not: mode "observe" */
 
 // worker -> front, every second: everything this worker still holds, unacked reports included.
 #define FIELDS_census(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

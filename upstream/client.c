@@ -28,6 +28,7 @@ struct client {
     int timer_fd;
     struct call *calls;
     size_t in_flight;
+    bool read_only; // client_forbid_writes
 };
 
 // ---- callbacks of curl ----------------------------------------------------------------------------------------------
@@ -111,6 +112,11 @@ struct client *client_new(const struct config *config, const struct keys *keys, 
     return self;
 }
 
+void client_forbid_writes(struct client *self)
+{
+    self->read_only = true;
+}
+
 // From here on the call is not out any more.
 static void detach_call(struct client *self, struct call *call)
 {
@@ -155,6 +161,11 @@ bool client_call(struct client *self, enum step_kind kind, const struct request 
     const struct target *target = (unsigned)request->upstream < UPSTREAMS ? &self->targets[request->upstream] : NULL;
     if (!target || !target->api_url) {
         snprintf(why, why_size, "there is no key for %s", steps_upstream_name(request->upstream));
+        return false;
+    }
+    if (self->read_only && strcmp(request->method, "GET") != 0) {
+        log_error("write_refused", "upstream=%s method=%s", steps_upstream_name(request->upstream), request->method);
+        snprintf(why, why_size, "nothing is written in observe mode");
         return false;
     }
     struct call *call = call_new(kind, request, target, &self->config->timing, why, why_size);

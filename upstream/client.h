@@ -44,6 +44,9 @@ struct client *client_new(const struct config *config, const struct keys *keys, 
 /** Drops the calls that are out without calling back, closes all connections, frees; *self becomes NULL. */
 void client_free(struct client **self);
 
+/** For good: from here on client_call refuses every method but GET. A worker in observe mode begins with it. */
+void client_forbid_writes(struct client *self);
+
 /** The descriptor to poll for input; owned by the client. */
 int client_fd(const struct client *self);
 
@@ -54,7 +57,8 @@ void client_ready(struct client *self);
 /**
  * Starts a call. `kind` decides what an answer means (answers.h). `request` is copied. `done` is called exactly once,
  * from client_ready, never from in here, unless client_free comes first. False with `why` filled (one sentence), and no
- * callback: the request itself cannot be made (no key for that upstream, unknown method, out of memory in curl).
+ * callback: the request itself cannot be made (no key for that upstream, unknown method, out of memory in curl, any
+ * method but GET after client_forbid_writes).
  */
 bool client_call(struct client *self, enum step_kind kind, const struct request *request, client_done *done,
                  void *context, char *why, size_t why_size) __attribute__((warn_unused_result));

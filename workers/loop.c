@@ -23,6 +23,7 @@
 #include "upstream/client.h"
 #include "workers/held.h"
 #include "workers/link.h"
+#include "workers/observe.h"
 #include "workers/reports.h"
 
 enum {
@@ -217,19 +218,6 @@ static bool time_left(const struct loop *self, const struct held_job *job, const
     return true;
 }
 
-// Nothing is written in observe mode. The event ends here, as if it had been done.
-static bool only_observed(const struct loop *self, struct held_job *job, const struct step_info *info,
-                          const struct request *request)
-{
-    if (self->set.config->mode != CONFIG_MODE_OBSERVE || info->kind == STEP_READ)
-        return false;
-    log_info("would_write", "step=%s conversation=%s upstream=%s method=%s body_bytes=%zu", info->name,
-             reports_conversation(job->context.job), steps_upstream_name(request->upstream), request->method,
-             request->body ? strlen(request->body) : (size_t)0);
-    job->report = (struct report){.outcome = OUTCOME_DONE, .what = "observed: nothing was written"};
-    return true;
-}
-
 static void begin_job(struct loop *self, struct held_job *job)
 {
     char why[WHY_BYTES];
@@ -242,7 +230,9 @@ static void begin_job(struct loop *self, struct held_job *job)
         return;
     }
     show_clocks(self, context);
-    if (code->begin(context, &request, &job->report) == STEP_ANSWER || only_observed(self, job, info, &request)) {
+    context->observing = self->set.config->mode == CONFIG_MODE_OBSERVE || context->job->observe;
+    if (code->begin(context, &request, &job->report) == STEP_ANSWER ||
+        observe_instead(context, &request, &job->report)) {
         report_job(self, job);
         return;
     }
@@ -443,6 +433,8 @@ struct loop *loop_new(const struct loop_settings *settings, char *why, size_t wh
     self->agents = agents_new(clock_mono_ms);
     struct link_listener listener = {self, on_job, on_ack, on_new_front};
     self->client = client_new(settings->config, settings->keys, why, why_size);
+    if (self->client && settings->config->mode == CONFIG_MODE_OBSERVE)
+        client_forbid_writes(self->client);
     if (self->client)
         self->link = link_new(settings->config->runtime_dir, &settings->identity, listener, why, why_size);
     if (!self->link) {

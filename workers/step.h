@@ -24,6 +24,9 @@ struct job_context {
     struct agents *agents;             // cache shared by all jobs of this worker
     int64_t clock_ahead_ms[UPSTREAMS]; // upstream's Date minus our wall clock; valid where known
     bool clock_known[UPSTREAMS];
+    // No write is made: `begin` of one may say in its report how the flow goes on without it, beside its request.
+    // Where it says nothing, the event is finished.
+    bool observing;
 };
 
 enum step_choice {

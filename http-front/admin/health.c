@@ -10,7 +10,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
-static atomic_bool committer, draining;
+static atomic_bool committer, draining, observing;
 static _Atomic uint64_t workers;
 static _Atomic int64_t clock_ahead_ms;
 static atomic_bool clock_told;
@@ -30,6 +30,11 @@ void health_set_workers(uint64_t ready)
 void health_set_draining(bool now)
 {
     atomic_store(&draining, now);
+}
+
+void health_set_observing(bool now)
+{
+    atomic_store(&observing, now);
 }
 
 static bool is_bad(int64_t ahead_ms)
@@ -81,7 +86,8 @@ char *health_json(bool *ready)
     if (atomic_load(&draining))
         missing[count++] = "this front is leaving";
     char text[256];
-    int used = snprintf(text, sizeof text, "{\"ready\":%s,\"missing\":[", count ? "false" : "true");
+    int used = snprintf(text, sizeof text, "{\"ready\":%s,\"mode\":\"%s\",\"missing\":[", count ? "false" : "true",
+                        atomic_load(&observing) ? "observe" : "live");
     for (size_t i = 0; i < count; i++)
         used += snprintf(text + used, sizeof text - (size_t)used, "%s\"%s\"", i ? "," : "", missing[i]);
     snprintf(text + used, sizeof text - (size_t)used, "]}");

@@ -12,6 +12,9 @@ void health_set_workers(uint64_t ready);
 /** The front is on its way out: not ready, though it still answers. */
 void health_set_draining(bool draining);
 
+/** mode = "observe": said with readiness, which it does not change. */
+void health_set_observing(bool observing);
+
 /**
  * An upstream's Date said that its clock is `ahead_ms` ahead of ours (negative: behind). Logged when they begin to
  * disagree badly, or agree again.
@@ -31,6 +34,6 @@ bool health_clock_doubtful(void);
 bool health_draining(void);
 /** True when events can be made durable, a worker is there and the front is staying. */
 bool health_ready(void);
-/** {"ready":true|false,"missing":["..."]}; freed with free(). *ready (may be NULL) gets the same answer. */
+/** {"ready":true|false,"mode":"live"|"observe","missing":["..."]}; freed with free(). *ready (may be NULL) gets the same answer. */
 char *health_json(bool *ready);
 #endif

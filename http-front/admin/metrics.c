@@ -45,6 +45,7 @@ static struct {
     _Atomic uint64_t answers[METRICS_SOURCES][ANSWERS];
     _Atomic uint64_t handed_out[STEPS_END];
     _Atomic uint64_t reports[STEPS_END][OUTCOMES];
+    _Atomic uint64_t observed[STEPS_END];
     _Atomic uint64_t buckets[METRICS_HISTOGRAM_COUNT][BOUNDS + 1];
     _Atomic uint64_t sums_ms[METRICS_HISTOGRAM_COUNT];
 } numbers;
@@ -153,6 +154,11 @@ void metrics_count_report(uint64_t step, uint64_t outcome)
     add(&numbers.reports[step < STEPS_END ? step : 0][outcome < OUTCOMES ? outcome : 0], 1);
 }
 
+void metrics_count_observed(uint64_t step)
+{
+    add(&numbers.observed[step < STEPS_END ? step : 0], 1);
+}
+
 void metrics_reset(void)
 {
     memset(&numbers, 0, sizeof numbers);
@@ -229,6 +235,15 @@ static void put_steps(FILE *out)
         fprintf(out, "%s{", handed_out);
         put_label(out, true, "step", step_label(step));
         fprintf(out, "} %" PRIu64 "\n", get(&numbers.handed_out[step]));
+    }
+    const char *observed = "deskbell_observed_writes_total";
+    put_head(out, observed, "counter", "Writes that mode \"observe\" told of and did not make, by step.");
+    for (size_t step = 1; step < STEPS_END; step++) {
+        if (!steps_info(step) || steps_info(step)->kind == STEP_READ)
+            continue;
+        fprintf(out, "%s{", observed);
+        put_label(out, true, "step", step_label(step));
+        fprintf(out, "} %" PRIu64 "\n", get(&numbers.observed[step]));
     }
     put_head(out, reports, "counter", "Reports of workers, by step and outcome.");
     for (size_t step = 0; step < STEPS_END; step++) {

@@ -47,6 +47,8 @@ uint64_t metrics_answers(enum metrics_source source, enum answer answer);
  * as "other". */
 void metrics_count_handed_out(uint64_t step);
 void metrics_count_report(uint64_t step, uint64_t outcome);
+/** A write that mode "observe" told of, by step. */
+void metrics_count_observed(uint64_t step);
 
 /** The whole exposition, Prometheus text format 0.0.4, NUL-terminated; freed with free(). */
 char *metrics_render(void);

@@ -67,6 +67,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
     X(IN_DOUBT, "deskbell_in_doubt", "", "", "Writes that wait for a look.")                                           \
     X(MISSING, "deskbell_missing", "", "", "Messages that only a poll told of and that are not delivered yet.")        \
     X(DEAD, "deskbell_dead", "", "", "Dead letters that wait for an operator.")                                        \
+    X(OBSERVING, "deskbell_observing", "", "", "1 in mode \"observe\": nothing is written to any upstream.")           \
     X(WORKERS_READY, "deskbell_workers_ready", "", "", "Workers that jobs can be handed to.")                          \
     X(COMMITTER_WAITING, "deskbell_committer_waiting", "", "", "Requests and reports that wait for the next sync.")    \
     X(FREE_BYTES, "deskbell_ledger_free_bytes", "", "", "Free space where the ledger is.")

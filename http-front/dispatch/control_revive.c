@@ -322,6 +322,9 @@ end:
 
 json_t *control_dead_retry(struct dispatcher *self, struct control_call *call)
 {
+    if (self->observing)
+        return control_refuse(call, "In observe mode nothing is written, so a retry would only lose the letter: set "
+                                    "mode = \"live\" first.");
     return change_letters(self, call, true);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "http-front/admin/health.h"
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -419,6 +420,10 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->retry_max_ms = (uint64_t)timing->retry_max_ms;
     self->retry_give_up_ms = (uint64_t)timing->retry_give_up_hours * 3600 * 1000;
     self->started_mono_ms = (uint64_t)clock_mono_ms();
+    self->observing = self->rules.observing = config->mode == CONFIG_MODE_OBSERVE;
+    health_set_observing(self->observing);
+    if (self->observing)
+        log_warn("observing", "advice=%s", "nothing is written to any upstream until mode is \"live\"");
     self->alarm_id = -1;
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->conversations = zhashx_new();

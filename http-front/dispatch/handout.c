@@ -140,7 +140,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     side->out = out;
     side->state = LANE_OUT;
     side->active = item;
-    bool is_write = info->kind == STEP_WRITE;
+    bool is_write = observe_writes(self, choice->step);
     if (!load_events(self, side, item,
                      choice->step == STEP_APPEND_NOTE && !item->claimed && !item->member_count &&
                          item->step == STEP_NONE && item->attempts == 0 && item->deaths == 0,
@@ -165,6 +165,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.step = choice->step;
     out->job.attempt = item->attempts;
     out->job.since_ms = item->claimed_ms;
+    out->job.observe = self->observing;
     out->job.restored = item->look_first || (self->rules.restored && choice->step == STEP_LOOK_TICKET);
     out->job.lane = lanes_record(conversation, arena);
     out->job.found.size = found->size;

@@ -53,6 +53,7 @@ void lanes_set_record(struct conversation *self, const struct lane *record)
     self->packed = bytes.data;
     self->packed_size = bytes.size;
     self->ticket_id = record->ticket_id;
+    self->would_have_ticket = record->opened_ms && !record->ticket_id;
 }
 
 struct lane lanes_record(const struct conversation *self, struct arena *arena)
@@ -271,9 +272,15 @@ static struct lane_choice write_or_look(struct item *item, enum step step, const
     return ready(item, step, wake);
 }
 
+static bool has_a_ticket(const struct side *side, const struct lane_rules *rules)
+{
+    const struct conversation *conversation = side->conversation;
+    return conversation->ticket_id || (rules->observing && conversation->would_have_ticket);
+}
+
 static struct lane_choice go(const struct side *side, struct item *item, const struct lane_rules *rules, uint64_t now)
 {
-    bool has_ticket = side->conversation->ticket_id != 0;
+    bool has_ticket = has_a_ticket(side, rules);
     enum step step = item->step != STEP_NONE ? (enum step)item->step : steps_entry(item->kind, has_ticket);
     const struct step_info *info = steps_info(step);
     assert(info);
@@ -296,7 +303,7 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
             return (struct lane_choice){LANE_LATER, active, STEP_NONE, active->not_before_mono_ms};
         return excluded(side, active) ? nothing : go(side, active, rules, now);
     }
-    bool has_ticket = side->conversation->ticket_id != 0;
+    bool has_ticket = has_a_ticket(side, rules);
     uint64_t wake = 0;
     for (struct item *item = side->head; item; item = item->next) {
         if (item->not_before_mono_ms > now) {

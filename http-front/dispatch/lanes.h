@@ -77,8 +77,9 @@ struct side {
 
 struct conversation {
     char *id;
-    uint64_t ticket_id; // of the record; 0: none yet
-    uint8_t *packed;    // the lane record, encoded: many conversations wait at once, few are worked on
+    uint64_t ticket_id;     // of the record; 0: none yet
+    bool would_have_ticket; // observe mode: one would have been opened
+    uint8_t *packed;        // the lane record, encoded: many conversations wait at once, few are worked on
     size_t packed_size;
     struct side sides[SIDES];
 };
@@ -89,7 +90,8 @@ struct lane_rules {
     uint64_t context_wait_ms;
     uint64_t ticket_wait_ms; // how long an event that needs a ticket waits for one
     uint64_t settle_ms;
-    bool restored; // the ledger was, from a backup: tickets may exist that it does not know
+    bool restored;  // the ledger was, from a backup: tickets may exist that it does not know
+    bool observing; // mode "observe": a ticket that would have been opened counts
 };
 
 enum lane_verdict {

@@ -310,6 +310,7 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
     struct ledger_batch *batch = ledger_batch_new();
     bool keeps = !lanes_is_own(conversation->id) || lanes_is_call(conversation->id);
     bool merged = keeps && record_merge(self, conversation, report, batch);
+    merged = observe_take(self, conversation, report, batch) || merged;
     bool for_disk = merged;
     if (*report->what)
         record_history(self, batch, conversation->id, report->what, conversation->ticket_id,
@@ -324,6 +325,8 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
         if (item->kind == EVENT_CONTEXT) {
             log_info("context_given_up", "conversation=%s cause=%s", conversation->id, cause);
             out->after = AFTER_FINISH; // the ticket stands; only its context is not complete
+        } else if (self->observing) {
+            observe_give_up(self, out, report);
         } else {
             letters_give_up(self, out, batch, cause, report->delivered.count > 0);
         }
@@ -357,10 +360,24 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
     }
 }
 
-void outcome_report(struct dispatcher *self, const struct report *report)
+void outcome_report(struct dispatcher *self, const struct report *said)
 {
     if (self->ledger_lost)
         return; // not acked: its worker tells the next front
+    struct report again;
+    const struct report *report = said;
+    if (said->observed && !self->observing) {
+        // The mode became live while a worker of the old configuration had the job: the write is still to be made.
+        again = *said;
+        again.outcome = OUTCOME_RETRY;
+        again.next_step = STEP_NONE;
+        again.observed = false;
+        again.delivered.count = 0;
+        again.mark_ms = 0;
+        again.what = "";
+        again.cause = "The worker only observed; another one makes the write.";
+        report = &again;
+    }
     struct out *out = jobs_find(self->jobs, report->job_id);
     if (report->date_ms) {
         health_set_clock(steps_upstream_name((enum upstream)report->upstream),
@@ -454,7 +471,7 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
     const struct step_info *info = steps_info(out->step ? out->step : item->step);
     uint64_t now = (uint64_t)clock_mono_ms();
     gates_return(self->gates, &out->pass, true, now);
-    if (info->kind == STEP_WRITE && !item->unsent)
+    if (info->kind == STEP_WRITE && !item->unsent && (item->claimed || !self->observing))
         doubt(item, now);
     else
         lanes_set_bytes(&item->look, NULL, 0);

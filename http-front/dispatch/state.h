@@ -48,7 +48,8 @@ struct dispatcher {
     uint64_t resumed_mono_ms;                     // both directions were, since the restoring; 0: not yet
     uint64_t asked_mono_ms;                       // since then every poll has made its first round; 0: not yet
     uint64_t started_mono_ms;
-    bool open; // every worker on the roster has answered: jobs may go out
+    bool open;      // every worker on the roster has answered: jobs may go out
+    bool observing; // mode "observe": no step writes, nothing is claimed
 
     uint64_t waiting[SIDES];   // items in memory, polls apart
     uint64_t busy;             // sides with such items
@@ -96,6 +97,18 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
 void handout_claimed(struct dispatcher *self, struct out *out);
 /** Finishes a waiting item without a step. */
 void handout_finish(struct dispatcher *self, struct side *side, struct item *item, enum metric why);
+
+// ---- observe.c
+/** True when handing out this step may change something on the other side. */
+bool observe_writes(const struct dispatcher *self, uint64_t step);
+/**
+ * A write that was only observed was reported: counts it, and remembers in the lane's record that its ticket would be
+ * there by now. True when that went into the batch.
+ */
+bool observe_take(struct dispatcher *self, struct conversation *conversation, const struct report *report,
+                  struct ledger_batch *batch);
+/** The item of `out` cannot be done, which is told and makes no dead letter. Sets out->after. */
+void observe_give_up(struct dispatcher *self, struct out *out, const struct report *report);
 
 // ---- outcome.c
 /** A report came in. */

@@ -37,15 +37,16 @@ void status_refresh(struct dispatcher *self)
     metrics_set(GAUGE_JOBS_OUT, (int64_t)jobs_count(self->jobs));
     metrics_set(GAUGE_DEAD, (int64_t)self->dead);
     metrics_set(GAUGE_MISSING, (int64_t)self->missing);
+    metrics_set(GAUGE_OBSERVING, self->observing);
     metrics_set(GAUGE_WORKERS_READY, links_ready(self->links));
     metrics_set(GAUGE_COMMITTER_WAITING, (int64_t)committer_waiting(self->options.committer));
     metrics_set(GAUGE_FREE_BYTES, (int64_t)ledger_free_bytes(self->options.ledger));
     json_t *picture = json_pack(
-        "{s:i, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "pid", (int)getpid(), "generation",
-        (json_int_t)ledger_epoch(self->options.ledger), "open", (int)self->open, "draining", (int)self->draining,
-        "workers", workers(self), "lanes", (json_int_t)self->busy, "waiting",
-        (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out", (json_int_t)jobs_count(self->jobs),
-        "dead", (json_int_t)self->dead, "reconcile", status_reconcile(self));
+        "{s:i, s:s, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "pid", (int)getpid(), "mode",
+        self->observing ? "observe" : "live", "generation", (json_int_t)ledger_epoch(self->options.ledger), "open",
+        (int)self->open, "draining", (int)self->draining, "workers", workers(self), "lanes", (json_int_t)self->busy,
+        "waiting", (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out",
+        (json_int_t)jobs_count(self->jobs), "dead", (json_int_t)self->dead, "reconcile", status_reconcile(self));
     if (picture)
         status_publish(json_dumps(picture, JSON_COMPACT));
     json_decref(picture);

@@ -130,7 +130,7 @@ static void write_config(struct scenario *s)
     char *text = NULL;
     int length = asprintf(
         &text,
-        "state_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\nlog_level = \"debug\"\n"
+        "state_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\nlog_level = \"debug\"\n%s\n"
         "front {\n  listen = \"%s:%d\"\n  admin_listen = \"%s:%d\"\n  max_body_bytes = %d\n  min_free_bytes = "
         "1048576\n}\n"
         "workers { count = %d  in_flight = %d }\n"
@@ -141,8 +141,8 @@ static void write_config(struct scenario *s)
         "timing {\n  gather_quiet_ms = %d\n  gather_max_ms = %d\n  context_wait_ms = %d\n  connect_timeout_ms = %d\n"
         "  request_timeout_ms = %d\n  settle_ms = %d\n  retry_first_ms = %d\n  retry_max_ms = %d\n"
         "  silent_child_seconds = %d\n  stop_seconds = %d\n}\n",
-        s->folder, s->folder, s->address, s->port, s->address, s->admin_port, o->max_body_bytes, o->workers,
-        o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
+        s->folder, s->folder, o->more ? o->more : "", s->address, s->port, s->address, s->admin_port, o->max_body_bytes,
+        o->workers, o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
         (long long)o->replay_window_seconds, o->freshchat_more ? o->freshchat_more : "",
         sandbox_freshdesk_url(s->sandbox), s->folder, s->folder, o->freshdesk_more ? o->freshdesk_more : "",
         o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms, o->context_wait_ms,
@@ -152,6 +152,12 @@ static void write_config(struct scenario *s)
         abort();
     write_file(s, "deskbell.conf", 0600, text);
     free(text);
+}
+
+void scenario_reconfigure(struct scenario *s, const char *more)
+{
+    s->options.more = more;
+    write_config(s);
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where)

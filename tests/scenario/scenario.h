@@ -32,6 +32,7 @@ struct scenario_options {
     const char *webhook_key_file; // a further public key; NULL: only the sandbox's
     const char *freshchat_more;   // further lines for the section freshchat, "poll_seconds = 1"; NULL: none
     const char *freshdesk_more;   // the same for freshdesk
+    const char *more;             // further lines before the first section, "mode = \"observe\""; NULL: none
     const char *priorities;       // rules in the configuration's own words; NULL: the two of the documentation
     const char *environment[SCENARIO_ENVIRONMENT]; // "NAME=value" for deskbelld, in the first run only
 };
@@ -65,6 +66,8 @@ void scenario_await_stopped(struct scenario *s);
 
 // kill -9 of everything at once, as a power cut would.
 void scenario_kill_all(struct scenario *s);
+// Writes the configuration anew with these lines before its first section; deskbelld reads it at its next start.
+void scenario_reconfigure(struct scenario *s, const char *more);
 // Throws the ledger away; deskbelld must not run.
 void scenario_forget_state(struct scenario *s);
 

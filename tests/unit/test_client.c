@@ -586,6 +586,21 @@ static void retry_after_and_counts(void **state)
     assert_int_equal(count, 700);
 }
 
+static void a_client_without_writes_only_reads(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const methods[] = {"POST", "PUT", "DELETE", "PATCH"};
+    char why[300] = "";
+    client_forbid_writes(f->client);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        struct request request = {
+            .upstream = UPSTREAM_FRESHDESK, .method = methods[i], .path = "/tickets", .body = "{}"};
+        assert_false(client_call(f->client, STEP_READ, &request, NULL, NULL, why, sizeof why));
+        assert_string_equal(why, "nothing is written in observe mode");
+    }
+    assert_int_equal(stub_requests(f->stub, ""), 0);
+}
+
 static void keys_refuse_what_could_forge_headers(void **state)
 {
     (void)state;
@@ -625,6 +640,7 @@ int main(void)
         WITH_STUB(plain_http_stays_on_this_machine),
         WITH_STUB(environment_proxies_do_not_count),
         WITH_STUB(freeing_drops_calls_without_telling),
+        WITH_STUB(a_client_without_writes_only_reads),
         cmocka_unit_test(link_headers),
         cmocka_unit_test(retry_after_and_counts),
         cmocka_unit_test(keys_refuse_what_could_forge_headers),

@@ -264,7 +264,8 @@ static void words_must_be_known(void **state)
     refuses(BASE "log_level = \"loud\"\n", 3, "log_level must be one of: error, warn, info, debug");
     refuses(BASE "default_priority = \"1\"\n", 3, "low, medium, high, urgent");
     refuses(BASE "priority a {\nlevel = top }\n", 4, "level must be one of: low, medium, high, urgent");
-    refuses(BASE "mode = \"observe\"\n", 3, "observe is not available in this version");
+    refuses(BASE "mode = \"dry-run\"\n", 3, "mode must be one of: live, observe");
+    accepts(BASE "mode = \"observe\"\n");
     refuses(BASE "freshcaller {\n enabled = true }\n", 4, "not available in this version");
     refuses(BASE "freshcaller { enabled = maybe }\n", 3, "true or false");
 }

@@ -21,6 +21,7 @@
 #include "proto/records.h"
 #include "tests/unit/http_stub.h"
 #include "workers/loop.h"
+#include "workers/observe.h"
 
 enum { PATIENCE_MS = 10000, WORKER = 77, FRONT = 5 };
 
@@ -39,6 +40,7 @@ struct fixture {
     struct pipes_reader reader;
     zsock_t *push; // to the worker
     zsock_t *pull; // from it
+    bool observe;  // said in each job
     uint64_t sequence;
     struct arena *arena; // of the last frame
 };
@@ -141,7 +143,8 @@ static void send_job(struct fixture *f, uint64_t front, uint64_t job_id, enum st
                       .link_seq = ++f->sequence,
                       .job_id = job_id,
                       .step = step,
-                      .events = {&event, 1}};
+                      .events = {&event, 1},
+                      .observe = f->observe};
     send_record(f, RECORD_job, &job);
 }
 
@@ -592,6 +595,31 @@ static void asked_twice_it_leaves_with_work_undone(void **state)
     assert_in_range(clock_mono_ms() - began_ms, 0, 5000);
 }
 
+static void a_job_to_observe_is_observed_by_a_live_worker(void **state)
+{
+    struct fixture *f = *state;
+    say_hello(f, FRONT);
+    f->observe = true;
+    send_job(f, FRONT, 900, STEP_CREATE_TICKET, "tickets");
+    struct report report = next_report(f);
+    assert_int_equal(report.outcome, OUTCOME_DONE);
+    assert_true(report.observed);
+    assert_int_equal(stub_requests(f->stub, ""), 0);
+}
+
+static void observed_fields_are_names_and_numbers(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    assert_string_equal(observe_fields(arena, NULL), "");
+    assert_string_equal(observe_fields(arena, "no JSON"), "");
+    assert_string_equal(observe_fields(arena,
+                                       "{\"name\":\"Ada\",\"status\":2,\"tags\":[\"x\"],\"custom_fields\":{\"cf_a\":"
+                                       "7,\"cf_b\":\"secret\"}}"),
+                        "name,status=2,tags,custom_fields.cf_a,custom_fields.cf_b");
+    arena_free(&arena);
+}
+
 static void observe_mode_writes_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -602,6 +630,7 @@ static void observe_mode_writes_nothing(void **state)
     assert_int_equal(report.outcome, OUTCOME_DONE);
     assert_int_equal(report.next_step, STEP_NONE);
     assert_false(report.sent);
+    assert_true(report.observed);
     assert_int_equal(stub_requests(f->stub, ""), 0);
 }
 
@@ -624,6 +653,8 @@ int main(void)
         WITH_LOOP(asked_to_stop_it_finishes_and_says_drained),
         WITH_LOOP(asked_twice_it_leaves_with_work_undone),
         WITH_LOOP(observe_mode_writes_nothing),
+        WITH_LOOP(a_job_to_observe_is_observed_by_a_live_worker),
+        cmocka_unit_test(observed_fields_are_names_and_numbers),
     };
     zsys_handler_set(NULL);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
