@@ -65,11 +65,14 @@ struct config_freshdesk {
 };
 
 struct config_freshcaller {
-    bool enabled; // refused when true in this version
+    bool enabled;
     char *api_url;
     char *key_file;
     char *phone_number;
+    char *country_code; // digits, "" when not set
     int64_t poll_seconds;
+    int64_t native_wait_seconds;
+    int64_t calls_per_minute;
     char *proxy;
     char *ca_file;
 };

@@ -210,6 +210,15 @@ static const char *check_phone(const char *value)
     return NULL;
 }
 
+static const char *check_country(const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+
+    if (value[0] != '\0' && (value[digits] != '\0' || digits > 3 || value[0] == '0'))
+        return "must be a country's dialling code without + and zeros, such as \"44\", or empty";
+    return NULL;
+}
+
 static const char *check_tag(const char *value)
 {
     if (value[0] == '\0' || strlen(value) > TAG_MAX_BYTES || strchr(value, ','))
@@ -251,6 +260,8 @@ const char *config_check_string(const struct config_key *key, const char *value,
         return check_pair(value);
     case CONFIG_CHECK_PHONE:
         return check_phone(value);
+    case CONFIG_CHECK_COUNTRY:
+        return check_country(value);
     case CONFIG_CHECK_TAG:
         return check_tag(value);
     }

@@ -26,8 +26,6 @@ bool config_check_together(const struct config *c, struct config_error *error)
                   "%s.%s is not set: write %s = \"%s\" with your account's name in section %s", key->section, key->name,
                   key->name, key->sample, key->section);
     }
-    REFUSE_IF(c->freshcaller.enabled, "freshcaller", "enabled",
-              "freshcaller is not available in this version: set enabled = false");
     REFUSE_IF(strcmp(c->state_dir, c->runtime_dir) == 0, "", "runtime_dir",
               "runtime_dir must be another folder than state_dir: what it holds is gone after a restart");
     REFUSE_IF(

@@ -93,6 +93,7 @@ enum call_told {
     CALL_TOLD_MISSED = 1 << 1,
     CALL_TOLD_OTHER = 1 << 2,
     CALL_TOLD_RECORDING = 1 << 3,
+    CALL_TOLD_NOTES = 1 << 4,
 };
 
 enum seen_outcome {

@@ -75,7 +75,8 @@
     STR(agent, 512)                                                                                                    \
     U64(state, 15)          /* enum call_state */                                                                      \
     STR(recording, 8192)    /* address, empty: none yet */                                                             \
-    U64(ticket_id, ANY_U64) /* that Freshcaller's own integration names, 0: none */
+    U64(ticket_id, ANY_U64) /* that Freshcaller's own integration names, 0: none */                                    \
+    STR(notes, 8192)        /* what the agent wrote about it there */
 
 // What a webhook or a poll said, in Deskbell's own words.
 #define FIELDS_event(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \

@@ -78,6 +78,7 @@ struct gates *gates_new(const struct config *config)
     self->max_share = config->freshdesk.max_share;
     self->gates[UPSTREAM_FRESHCHAT].set = (uint64_t)config->freshchat.calls_per_minute;
     self->gates[UPSTREAM_FRESHDESK].set = (uint64_t)config->freshdesk.calls_per_minute;
+    self->gates[UPSTREAM_FRESHCALLER].set = (uint64_t)config->freshcaller.calls_per_minute;
     for (int i = 0; i < UPSTREAMS; i++)
         self->gates[i].width = WIDTH_FIRST;
     if (getrandom(&self->random, sizeof self->random, GRND_NONBLOCK) != sizeof self->random)

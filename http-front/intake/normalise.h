@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What both normalisers share: from a verified raw body to an event in Deskbell's own words (proto/records.h). Pure
+// What the normalisers share: from a verified raw body to an event in Deskbell's own words (proto/records.h). Pure
 // functions; any thread. They read only what Deskbell needs, are strict about types and lenient about absence
 // (freshworks-api 1.4-1.6).
 #ifndef HTTP_FRONT_INTAKE_NORMALISE_H
@@ -29,6 +29,7 @@ struct normalise_options {
     size_t channel_count;
     int64_t replay_window_ms; // greatest distance of action_time from now_ms, either way; 0: not checked
     int64_t now_ms;           // wall clock
+    const char *country_code; // of national telephone numbers, "" or NULL: not set
     bool mask_card_numbers;   // in texts, labels and addresses of parts; see mask.h
 };
 #endif

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzzes both normalisers with any bytes as a body. Whatever is taken for an event must fit its record, for otherwise
+// Fuzzes all normalisers with any bytes as a body. Whatever is taken for an event must fit its record, for otherwise
 // it could not be stored, and must be the same when it is read again.
 #include <stdlib.h>
 #include <string.h>
 
 #include "http-front/intake/normalise_freshchat.h"
 #include "http-front/intake/normalise_freshdesk.h"
+#include "http-front/intake/normalise_freshcaller.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,11 +41,12 @@ static void try_one(normaliser *normalise, const uint8_t *data, size_t size, con
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const channels[] = {"ch1"};
-    struct normalise_options open = {.now_ms = 1741083631000};
+    struct normalise_options open = {.now_ms = 1741083631000, .country_code = "44"};
     struct normalise_options strict = {
         .now_ms = 1741083631000, .replay_window_ms = 86400000, .channels = channels, .channel_count = 1};
     try_one(normalise_freshchat, data, size, &open);
     try_one(normalise_freshchat, data, size, &strict);
     try_one(normalise_freshdesk, data, size, &open);
+    try_one(normalise_freshcaller, data, size, &open);
     return 0;
 }

@@ -266,7 +266,9 @@ static void words_must_be_known(void **state)
     refuses(BASE "priority a {\nlevel = top }\n", 4, "level must be one of: low, medium, high, urgent");
     refuses(BASE "mode = \"dry-run\"\n", 3, "mode must be one of: live, observe");
     accepts(BASE "mode = \"observe\"\n");
-    refuses(BASE "freshcaller {\n enabled = true }\n", 4, "not available in this version");
+    refuses(BASE "freshcaller { country_code = \"+44\" }\n", 3, "dialling code");
+    refuses(BASE "freshcaller { country_code = \"044\" }\n", 3, "dialling code");
+    accepts(BASE "freshcaller { enabled = true\n country_code = \"44\" }\n");
     refuses(BASE "freshcaller { enabled = maybe }\n", 3, "true or false");
 }
 
