@@ -28,7 +28,8 @@ struct config_front {
     int64_t threads;
     int64_t max_body_bytes;
     char *admin_listen;
-    int64_t min_free_bytes; // below this much free disk intake answers 503
+    int64_t min_free_bytes;             // below this much free disk intake answers 503
+    struct config_list trusted_proxies; // IPv4 addresses whose X-Forwarded-For is believed; loopback always is
 };
 
 struct config_workers {
@@ -83,6 +84,11 @@ struct config_widget {
     char *token;
     char *call_hours;     // for people; empty: not shown
     char *call_time_zone; // for people; empty: not shown
+    bool call_back;       // POST /callback is served; only with freshcaller.phone_number
+    struct config_list
+        origins; // "https://shop.example": pages that may ask for calls; empty: those of the front's site
+    int64_t call_backs_per_client; // an hour
+    int64_t call_backs_per_minute; // of all
 };
 
 struct config_ticket {

@@ -226,6 +226,34 @@ static const char *check_tag(const char *value)
     return NULL;
 }
 
+// As a browser writes it in Origin: it is compared byte by byte.
+static const char *check_origin(const char *value)
+{
+    bool https = strncmp(value, "https://", 8) == 0;
+    const char *host = NULL, *rest = NULL, *wrong;
+    size_t host_len = 0;
+
+    if (!https && strncmp(value, "http://", 7) != 0)
+        return "must have pages' origins like https://shop.example";
+    wrong = split_url(value, https ? 8 : 7, &host, &host_len, &rest);
+    if (wrong)
+        return wrong;
+    if (rest[0] != '\0')
+        return "must have origins without anything behind the host: https://shop.example, and no slash at the end";
+    if (strpbrk(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+        return "must have origins in small letters, as browsers send them";
+    if (!https && !config_host_is_loopback(host, host_len))
+        return "must have origins that begin with https://; plain http is for this machine only";
+    return NULL;
+}
+
+static const char *check_ipv4(const char *value)
+{
+    struct in_addr address;
+
+    return inet_pton(AF_INET, value, &address) == 1 ? NULL : "must have IPv4 addresses without a port, like 10.0.0.5";
+}
+
 const char *config_check_string(const struct config_key *key, const char *value, char *room, size_t size)
 {
     struct sockaddr_in address;
@@ -264,6 +292,10 @@ const char *config_check_string(const struct config_key *key, const char *value,
         return check_country(value);
     case CONFIG_CHECK_TAG:
         return check_tag(value);
+    case CONFIG_CHECK_ORIGIN:
+        return check_origin(value);
+    case CONFIG_CHECK_IPV4:
+        return check_ipv4(value);
     }
     abort(); // a kind of check that this function does not know
 }

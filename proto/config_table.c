@@ -78,6 +78,8 @@ const struct config_key config_keys[] = {
         "IPv4 address and port for health, metrics and status: read only, but not for the public."),
     INT("front", "min_free_bytes", "268435456", 0, ID_MAX, "bytes", AT(front.min_free_bytes),
         "With less free space in state_dir, webhooks are answered with 503."),
+    LIST("front", "trusted_proxies", CONFIG_CHECK_IPV4, "", AT(front.trusted_proxies),
+        "Addresses of proxies on other machines whose X-Forwarded-For is believed; one on this machine always is."),
 
     INT("workers", "count", "2", 1, 64, "processes", AT(workers.count),
         "Processes that call Freshworks."),
@@ -161,6 +163,14 @@ const struct config_key config_keys[] = {
         "When freshcaller.phone_number is answered, as shoppers read it: \"Mon-Fri 9:00-17:30\"."),
     STRING("widget", "call_time_zone", CONFIG_CHECK_NONE, "", AT(widget.call_time_zone),
         "The time zone of call_hours, as shoppers read it."),
+    BOOL("widget", "call_back", "false", AT(widget.call_back),
+        "Whether shoppers can ask to be called back, which opens a ticket; needs freshcaller.phone_number."),
+    LIST("widget", "origins", CONFIG_CHECK_ORIGIN, "", AT(widget.origins),
+        "Shops whose pages may ask for calls: \"https://shop.example\"; empty: those of the same site as the front."),
+    INT("widget", "call_backs_per_client", "6", 1, 1000, "calls", AT(widget.call_backs_per_client),
+        "So many requests to be called are taken from one address in an hour,"),
+    INT("widget", "call_backs_per_minute", "30", 1, 10000, "calls", AT(widget.call_backs_per_minute),
+        "and so many in a minute from all."),
 
     STRING("ticket", "type", CONFIG_CHECK_NONE, "", AT(ticket.type),
         "The type of new tickets; empty: none is sent."),

@@ -45,6 +45,8 @@ bool config_check_together(const struct config *c, struct config_error *error)
                       "%s names the same field as %s: each value needs a field of its own", field_keys[i],
                       field_keys[k]);
     }
+    REFUSE_IF(c->widget.call_back && !*c->freshcaller.phone_number, "widget", "call_back",
+              "call_back needs freshcaller.phone_number: set the number that shoppers can call themselves, too");
     REFUSE_IF(t->gather_max_ms < t->gather_quiet_ms, "timing", "gather_max_ms",
               "gather_max_ms (%lld) must not be less than gather_quiet_ms (%lld)", (long long)t->gather_max_ms,
               (long long)t->gather_quiet_ms);

@@ -200,6 +200,10 @@ static void every_key_is_given_once(void **state)
 
         if (key->check == CONFIG_CHECK_PAIR)
             value = "{\"cf_a=1\"}";
+        else if (key->check == CONFIG_CHECK_ORIGIN)
+            value = "{\"https://a.example\"}";
+        else if (key->check == CONFIG_CHECK_IPV4)
+            value = "{\"10.0.0.5\"}";
         snprintf(text, sizeof text, "%s%s%s\n%s = %s%s%s\n%s = %s%s%s\n%s", top ? "" : key->section, rule ? " x" : "",
                  top ? "" : " {", key->name, quote, value, quote, key->name, quote, value, quote, top ? "" : "}");
         refuses(text, 3, "given twice (first on line 2)");
@@ -405,6 +409,14 @@ static void custom_fields_are_checked(void **state)
     refuses(BASE "priority a { level = low tags = {\"a,b\"} }", 3, "without a comma");
     refuses(BASE "priority a { level = low tags = {\"\"} }", 3, "1 to 32");
     refuses(BASE "freshcaller { phone_number = \"call us\" }", 3, "telephone number");
+    refuses(BASE "widget { origins = {\"shop.example\"} }", 3, "https://shop.example");
+    refuses(BASE "widget { origins = {\"https://shop.example/\"} }", 3, "without anything behind the host");
+    refuses(BASE "widget { origins = {\"https://Shop.example\"} }", 3, "small letters");
+    refuses(BASE "widget { origins = {\"http://shop.example\"} }", 3, "https://");
+    accepts(BASE "widget { origins = {\"https://shop.example:8443\", \"http://127.0.0.1:8088\"} }");
+    refuses(BASE "front { trusted_proxies = {\"10.0.0.5:80\"} }", 3, "IPv4 addresses without a port");
+    refuses(BASE "widget { call_back = true }", 3, "freshcaller.phone_number");
+    accepts(BASE "freshcaller { phone_number = \"+31 20\" }\nwidget { call_back = true }");
 }
 
 static void keys_are_checked_together(void **state)
