@@ -12,12 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http-front/widget/squeeze.h"
 #include "http-front/widget/widget_files.h"
 
+#define SCRIPT "text/javascript; charset=utf-8"
 // Other sites load the script: that is what it is for. Five minutes, so that a changed number is soon everywhere.
 #define SCRIPT_HEADERS                                                                                                 \
     "Cache-Control: public, max-age=300, stale-while-revalidate=86400\r\nCross-Origin-Resource-Policy: "               \
     "cross-origin\r\n"
+// A module of another origin is loaded only where it says that it may be.
+#define MODULE_HEADERS SCRIPT_HEADERS "Access-Control-Allow-Origin: *\r\n"
 // Freshchat's widget brings frames, styles and sockets from hosts that Freshworks does not list: only what it cannot
 // need is shut.
 #define SUPPORT_HEADERS                                                                                                \
@@ -70,6 +74,8 @@ static char *config_json(const struct config *config)
     // What is no UTF-8 is no JSON text: it is left out.
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         json_object_set_new(json, members[i][0], json_string(members[i][1]));
+    if (config->widget.call_back)
+        json_object_set_new(json, "callBack", json_true());
     char *dumped = json_dumps(json, JSON_COMPACT | JSON_ENSURE_ASCII);
     struct text out = {0};
     if (!dumped)
@@ -140,14 +146,16 @@ static struct widget_page page(const char *type, const char *headers, char *text
 struct widget *widget_new(const struct config *config)
 {
     struct widget *self = calloc(1, sizeof *self);
-    char *json = config_json(config), *phone = phone_html(config);
+    char *json = config_json(config), *phone = phone_html(config), *script = squeeze_script(widget_file_script);
     if (!self)
         abort();
-    self->script =
-        page("text/javascript; charset=utf-8", SCRIPT_HEADERS, fill(widget_file_script, "DESKBELL_CONFIG", json));
+    self->script = page(SCRIPT, SCRIPT_HEADERS, fill(script, "DESKBELL_CONFIG", json));
+    if (config->widget.call_back)
+        self->callback = page(SCRIPT, MODULE_HEADERS, squeeze_script(widget_file_callback));
     self->support = page("text/html; charset=utf-8", SUPPORT_HEADERS, fill(widget_file_support, "@PHONE@", phone));
     free(json);
     free(phone);
+    free(script);
     return self;
 }
 
@@ -156,6 +164,7 @@ void widget_free(struct widget **self)
     if (!*self)
         return;
     free((*self)->script.text);
+    free((*self)->callback.text);
     free((*self)->support.text);
     free(*self);
     *self = NULL;
@@ -167,5 +176,7 @@ const struct widget_page *widget_find(const struct widget *self, const char *pat
         return NULL;
     if (!strcmp(path, "/widget.js"))
         return &self->script;
+    if (!strcmp(path, "/callback.js"))
+        return self->callback.text ? &self->callback : NULL;
     return strcmp(path, "/support") ? NULL : &self->support;
 }

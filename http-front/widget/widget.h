@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the front serves to shoppers: the script that a shop's page loads, and the hosted page /support. Both are made
-// once from the files that are compiled in and the configuration, and never change while the process lives: any thread
-// may read them without a lock.
+// What the front serves to shoppers: the script that a shop's page loads, the form that it loads when a shopper asks to
+// be called back, and the hosted page /support. All are made once from the files that are compiled in and the
+// configuration, and never change while the process lives: any thread may read them without a lock.
 #ifndef HTTP_FRONT_WIDGET_WIDGET_H
 #define HTTP_FRONT_WIDGET_WIDGET_H
 #include <stddef.h>
@@ -18,11 +18,12 @@ struct widget_page {
 };
 
 struct widget {
-    struct widget_page script;  // /widget.js
-    struct widget_page support; // /support
+    struct widget_page script;   // /widget.js
+    struct widget_page callback; // /callback.js; no text: call-backs are off, and it is not served
+    struct widget_page support;  // /support
 };
 
-/** Makes both pages; reads `config` only now. Never NULL. */
+/** Makes all pages; reads `config` only now. Never NULL. */
 struct widget *widget_new(const struct config *config);
 
 /** Frees it and sets *self to NULL. A NULL *self is fine. */

@@ -99,7 +99,7 @@
     return !control && String(window.getSelection() || '') !== '';
   };
 
-  let button = null, clicks = [], lastClick = null, active = Date.now(), idleTold = false;
+  let clicks = [], lastClick = null, active = Date.now(), idleTold = false;
   const alive = () => {
     active = Date.now();
     idleTold = false;
@@ -139,7 +139,7 @@
   on(doc, 'click', event => {
     alive();
     const target = event.target;
-    if (!(target instanceof Element) || target === button || target.closest('#fc_frame')) return;
+    if (!(target instanceof Element) || target.closest('deskbell-call,#fc_frame')) return;
     const control = target.closest(ACTIVE), now = performance.now();
     if (control) lastClick = {control, now};
     const form = control && control.form;
@@ -195,9 +195,10 @@
     if (api.chat !== 'on' || !enough(now)) return;
     sent = now;
     sentAt = Date.now();
-    Promise.resolve(fc.user.setProperties(now)).catch(() => {
+    // Whether it throws or rejects: counted, and sent again when something changes.
+    (async () => fc.user.setProperties(now))().catch(() => {
       api.errors++;
-      sent = null; // and so sent again
+      sent = null;
     });
   };
   const changed = () => {
@@ -209,6 +210,7 @@
     const now = assign({}, context), value = +given.cartValue;
     if (given.cartValue != null && value >= 0 && value < 1e12) now.cart_value = value.toFixed(2);
     if (/^[A-Za-z]{3}$/.test(given.currency)) now.cart_currency = given.currency.toUpperCase();
+    if (given.proof) now.cart_proof = words(given.proof, 120);
     const url = given.cartUrl ? new URL(given.cartUrl, location) + '' : '';
     if (/^https?:/.test(url)) now.cart_url = url.slice(0, 500);
     if (Array.isArray(given.items)) {
@@ -238,6 +240,19 @@
   // ---------------------------------------------------------------- chat
   const identity = read('localStorage');
   const id = () => [...crypto.getRandomValues(new Uint32Array(4))].map(part => part.toString(36)).join('');
+  let alias; // the user's id in Freshchat, once it has one
+  const meet = answer => {
+    const user = answer && (answer.data || answer) || {};
+    alias = user.alias || alias;
+    if (user.restoreId) write('localStorage', assign(identity, {restoreId: user.restoreId}));
+  };
+  // An element of the page that opens something which may not be there.
+  const offer = (id, work) => {
+    const opener = doc.getElementById(id);
+    if (!opener) return;
+    opener.hidden = false;
+    on(opener, 'click', work);
+  };
   const hear = () => {
     const fc = window.fcWidget, again = () => {
       sent = null;
@@ -245,17 +260,16 @@
     };
     api.chat = 'on';
     again();
-    fc.on('widget:loaded', safe(again));
+    fc.on('widget:loaded', safe(() => {
+      again();
+      Promise.resolve(fc.user.get(safe(meet))).then(meet).catch(() => {}); // no user yet
+    }));
     fc.on('widget:opened', safe(flush));
     fc.on('user:created', safe(answer => {
-      const user = answer.data || answer;
-      if (user.restoreId) write('localStorage', assign(identity, {restoreId: user.restoreId}));
+      meet(answer);
       again();
     }));
-    const opener = doc.getElementById(data.chatButton);
-    if (!opener) return;
-    opener.hidden = false;
-    on(opener, 'click', api.open);
+    offer(data.chatButton, api.open);
   };
   const chat = () => {
     const older = /\/widget\.js$/.test(config.script); // else the fw-cdn loader, which reads its options from globals
@@ -266,7 +280,7 @@
     if (identity.restoreId) options.restoreId = identity.restoreId;
     if (site) options.siteId = site;
     if (nonce) options.cspNonce = nonce;
-    const script = doc.createElement('script');
+    const script = doc.createElement('script'), blocked = () => { api.chat = 'blocked'; };
     if (!older) {
       const theirs = (window.fcSettings || {}).onInit;
       window.fcSettings = assign(options, window.fcSettings, {onInit: (...args) => {
@@ -280,24 +294,28 @@
     if (nonce) script.nonce = nonce;
     script.onload = safe(() => {
       if (!older) return;
+      if (!window.fcWidget) return blocked(); // something stands in for the script
       window.fcWidget.init(options);
       hear();
     });
-    script.onerror = safe(() => { api.chat = 'blocked'; });
+    script.onerror = blocked;
     api.chat = 'loading';
     doc.head.append(script);
   };
 
   // ---------------------------------------------------------------- "Call us"
   const CSS = `:host{all:initial}
-    a{position:fixed;z-index:2147483000;bottom:24px;${data.call === 'right' ? 'right' : 'left'}:24px;display:flex;align-items:center;min-height:48px;
-    max-width:calc(100vw - 160px);padding:8px 18px;border-radius:24px;background:#12344d;color:#fff;text-decoration:none;
-    font:600 16px/1.3 system-ui,sans-serif}
-    a:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
+    nav{position:fixed;z-index:2147483000;bottom:24px;${data.call === 'right' ? 'right' : 'left'}:24px;display:flex;flex-wrap:wrap;gap:8px;
+    max-width:calc(100vw - 160px)}
+    a,button{display:flex;align-items:center;min-height:48px;padding:8px 18px;border:0;border-radius:24px;background:#12344d;color:#fff;
+    font:600 16px/1.3 system-ui,sans-serif;text-decoration:none;cursor:pointer}
+    a:focus-visible,button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
     small{display:block;font-weight:400}
-    @media (hover:none),(pointer:coarse){b{display:none}}`;
+    nav[hidden]{display:none}
+    @media (hover:none),(pointer:coarse){b,button{display:none}}`;
   const call = () => {
-    if (!config.phone || data.call === 'off') return;
+    const floats = data.call !== 'off';
+    if (!config.phone || !(floats || config.callBack)) return;
     const host = doc.createElement('deskbell-call'), root = host.attachShadow({mode: 'open'});
     safe(() => { // such a sheet is not subject to style-src
       const sheet = new CSSStyleSheet();
@@ -310,11 +328,30 @@
       parent.append(made);
       return made;
     };
-    const link = add(root, 'a', ''), text = add(link, 'span', 'Call us');
+    const nav = add(root, 'nav', ''), link = add(nav, 'a', ''), text = add(link, 'span', 'Call us');
+    nav.hidden = !floats;
     link.href = 'tel:' + config.phone.replace(/[^+\d]/g, '');
     add(text, 'b', ' ' + config.phone); // hidden on phones, which dial
     add(text, 'small', [config.hours, config.zone].filter(Boolean).join(', '));
-    doc.body.append(button = host);
+    if (config.callBack && tag) {
+      const ask = add(nav, 'button', 'Call me back'), from = name => new URL(name, tag.src) + '';
+      let form;
+      // The form is a file of its own: few shoppers need it, and who does not, does not load it.
+      const open = () => {
+        form = form || import(from('callback.js')).then(module => module.default(host, config, from('callback'), () => ({
+          user: alias, external_id: identity.externalId, screen: context.screen,
+          cart_value: context.cart_value, cart_currency: context.cart_currency,
+        })));
+        form.then(show => show()).catch(() => {
+          api.errors++;
+          form = null;
+          ask.textContent = 'Not available now, please call';
+        });
+      };
+      on(ask, 'click', open);
+      offer(data.callBack, open);
+    }
+    doc.body.append(host);
   };
 
   const queued = Array.isArray(early) ? early : [];

@@ -314,7 +314,7 @@ const tests = {
       <script nonce="r4nd0m" src="${front}/widget.js"></script>`, {'Content-Security-Policy': policy});
     await chatIs(page, 'on');
     const link = page.locator('deskbell-call').getByRole('link', {name: 'Call us'});
-    assert.equal(await link.evaluate(element => getComputedStyle(element).position), 'fixed');
+    assert.equal(await link.evaluate(element => getComputedStyle(element.parentNode).position), 'fixed');
     await write(page, 'Is the strict rake in stock?');
     const ticket = await ticketWith('Is the strict rake in stock?');
     assert.equal(ticket.custom_fields.cf_cart_value, 12.5);
