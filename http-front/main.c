@@ -18,6 +18,8 @@
 #include "http-front/confine.h"
 #include "http-front/dispatch/control.h"
 #include "http-front/dispatch/dispatcher.h"
+#include "http-front/intake/callback.h"
+#include "http-front/intake/clients.h"
 #include "http-front/intake/http.h"
 #include "http-front/intake/signature.h"
 #include "http-front/intake/tokens.h"
@@ -43,6 +45,8 @@ struct front {
     struct signature_keys *keys;
     struct tokens *tokens;
     struct widget *widget;
+    struct callback *callback;
+    struct clients *clients;
     struct http *http;
     struct ledger *ledger;
     struct mailbox *mailbox;
@@ -128,6 +132,12 @@ static bool stage(struct front *front)
 {
     const struct config *config = front->config;
     front->widget = widget_new(config);
+    front->callback = callback_new(config);
+    front->clients = clients_new(config);
+    if (clients_unsure(config))
+        log_warn("no_trusted_proxy", "listen=%s hint=%s", config->front.listen,
+                 "whoever connects is taken for the client: name your proxy in front.trusted_proxies, or listen on a "
+                 "loopback address");
     struct http_options options = {
         .listen_fd = PIPES_FD_LISTEN,
         .admin_listen_fd = PIPES_FD_ADMIN_LISTEN,
@@ -136,6 +146,8 @@ static bool stage(struct front *front)
         .freshchat_keys = front->keys,
         .freshdesk_tokens = front->tokens,
         .widget = front->widget,
+        .callback = front->callback,
+        .clients = front->clients,
         .channels = (const char *const *)config->freshchat.channels.items,
         .channel_count = config->freshchat.channels.count,
         .replay_window_ms = config->freshchat.replay_window_seconds * 1000,
@@ -168,7 +180,8 @@ static bool open_ledger(struct front *front)
     front->ledger = ledger_open(dir, &options, why, sizeof why);
     if (!front->ledger)
         return fail("ledger", why);
-    struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes, .now_ms = health_stamp_ms};
+    struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes,
+                                           .now_ms = health_stamp_ms};
     front->mailbox = mailbox_new();
     front->committer = committer_new(front->ledger, front->mailbox, &committing);
     front->expirer = expirer_new(front->ledger, &(struct expirer_options){0});
@@ -283,6 +296,8 @@ int main(int argc, char **argv)
     drain(&front);
     http_free(&front.http);
     widget_free(&front.widget);
+    callback_free(&front.callback);
+    clients_free(&front.clients);
     mailbox_free(&front.mailbox);
     tokens_free(&front.tokens);
     signature_keys_free(&front.keys);

@@ -28,7 +28,7 @@ static const uint64_t bounds_ms[] = METRICS_BUCKETS_MS;
 #define BOUNDS   (sizeof bounds_ms / sizeof *bounds_ms)
 #define OUTCOMES (OUTCOME_REFUSED + 1)
 
-static const char *const source_names[METRICS_SOURCES] = {"freshchat", "freshdesk"};
+static const char *const source_names[METRICS_SOURCES] = {"freshchat", "freshdesk", "callback"};
 static const char *const outcome_names[OUTCOMES] = {
     "other",
     [OUTCOME_DONE] = "done",
@@ -132,6 +132,12 @@ uint64_t metrics_quantile_ms(enum histogram histogram, unsigned permille)
     return UINT64_MAX;
 }
 
+const char *metrics_source_name(enum metrics_source source)
+{
+    assert((unsigned)source < METRICS_SOURCES);
+    return source_names[source];
+}
+
 void metrics_count_answer(enum metrics_source source, enum answer answer)
 {
     assert((unsigned)source < METRICS_SOURCES && (unsigned)answer < ANSWERS);
@@ -208,7 +214,8 @@ static void put_row(FILE *out, const struct row *rows, size_t i, const char *typ
 static void put_answers(FILE *out)
 {
     const char *name = "deskbell_webhook_requests_total";
-    put_head(out, name, "counter", "Webhook requests by source, status sent and reason.");
+    put_head(out, name, "counter",
+             "Requests that bring events (webhooks; shoppers who ask to be called) by source, status sent and reason.");
     for (size_t source = 0; source < METRICS_SOURCES; source++) {
         for (size_t answer = 0; answer < ANSWERS; answer++) {
             char status[16];

@@ -40,6 +40,8 @@ uint64_t metrics_at_most(enum histogram histogram, uint64_t ms);
  */
 uint64_t metrics_quantile_ms(enum histogram histogram, unsigned permille);
 
+/** What logs and labels call it. */
+const char *metrics_source_name(enum metrics_source source);
 /** A request to a webhook of `source` ended with `answer` (intake/answers.h). */
 void metrics_count_answer(enum metrics_source source, enum answer answer);
 uint64_t metrics_answers(enum metrics_source source, enum answer answer);

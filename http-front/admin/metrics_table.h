@@ -7,7 +7,7 @@
 #define HTTP_FRONT_ADMIN_METRICS_TABLE_H
 #include "http-front/intake/answers.h"
 
-enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_SOURCES };
+enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, METRICS_SOURCES };
 
 // Counters: id (METRIC_id), name, label name or "", label value, help
 #define METRICS_COUNTERS(X)                                                                                            \

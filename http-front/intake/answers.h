@@ -35,6 +35,10 @@
     X(LENGTH_REQUIRED, 411, "length_required", "Content-Length or chunked Transfer-Encoding is required")              \
     X(TOO_LARGE, 413, "too_large", "the body is larger than this server accepts")                                      \
     X(CONTENT_TYPE, 415, "content_type", "Content-Type must be application/json")                                      \
+    X(BAD_PHONE, 400, "phone", "phone must be a telephone number with its country, like +31 20 123 45 67")             \
+    X(BAD_REQUEST_ID, 400, "request_id", "id must be 8 to 64 letters, digits, - or _")                                 \
+    X(ORIGIN, 403, "origin", "pages of this origin may not ask for calls; see widget.origins")                         \
+    X(RATE, 429, "rate", "too many requests; try again later")                                                         \
     X(UNAVAILABLE, 503, "unavailable", "the event could not be stored; send it again")
 
 #define ANSWERS_ENUM(name, status, word, sentence) ANSWER_##name,

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "http-front/admin/health.h"
+#include "http-front/intake/callback.h"
 #include "http-front/intake/listener.h"
 #include "http-front/intake/pages.h"
 #include "http-front/intake/webhooks.h"
@@ -56,6 +57,8 @@ static void handle_webhooks(void *arg, struct request *request)
         webhooks_handle(&self->options, METRICS_FRESHCHAT, request);
     } else if (!strcmp(path, "/webhooks/freshdesk")) {
         webhooks_handle(&self->options, METRICS_FRESHDESK, request);
+    } else if (!strcmp(path, "/callback") && self->options.callback) {
+        callback_handle(self->options.callback, &self->options, request);
     } else if (!pages_public(self->options.widget, request)) {
         metrics_count(METRIC_HTTP_NOT_FOUND);
         request_refuse(request, 404, NULL, "not found");

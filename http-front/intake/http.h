@@ -19,6 +19,9 @@
 #include "http-front/widget/widget.h"
 #include "proto/records.h"
 
+struct callback;
+struct clients;
+
 struct http_options {
     int listen_fd;             // inherited listening sockets, non-blocking; they stay the caller's. Below 0: none, bind
     int admin_listen_fd;       //   to the address itself
@@ -29,6 +32,8 @@ struct http_options {
     struct signature_keys *freshchat_keys; // borrowed, must outlive the server
     struct tokens *freshdesk_tokens;       // borrowed
     const struct widget *widget;           // borrowed; what shoppers get. NULL: nothing
+    const struct callback *callback;       // borrowed; shoppers may ask to be called. NULL: they may not
+    const struct clients *clients;         // borrowed; who is behind proxies. NULL: only loopback's word counts
     const char *const *channels;           // borrowed; Freshchat channel ids to serve, count 0: all
     size_t channel_count;
     int64_t replay_window_ms; // 0: age is not checked

@@ -2,34 +2,13 @@
 // The two webhooks. Runs in CivetWeb's threads; each request is whole in one thread until the event is on disk.
 #include "http-front/intake/webhooks.h"
 
-#include <inttypes.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "http-front/admin/health.h"
+#include "http-front/intake/conclude.h"
 #include "http-front/intake/normalise_freshchat.h"
 #include "http-front/intake/normalise_freshdesk.h"
 #include "proto/clock.h"
-#include "proto/log.h"
-
-// A refusal of one kind is logged at most this often; the metrics count every one.
-#define LOG_EVERY_MS 60000
-
-static const char *const source_names[METRICS_SOURCES] = {"freshchat", "freshdesk"};
-
-static void log_refusal(enum metrics_source source, enum answer answer, const struct request *request)
-{
-    static _Atomic int64_t logged_ms[METRICS_SOURCES][ANSWERS];
-    int64_t now_ms = clock_mono_ms(), last_ms = atomic_load(&logged_ms[source][answer]);
-    if ((last_ms && now_ms - last_ms < LOG_EVERY_MS) ||
-        !atomic_compare_exchange_strong(&logged_ms[source][answer], &last_ms, now_ms))
-        return;
-    log_warn("webhook_refused", "source=%s status=%d reason=%s from=%s so_far=%llu", source_names[source],
-             answer_status(answer), answer_word(answer), request->info->remote_addr,
-             (unsigned long long)metrics_answers(source, answer));
-}
 
 static enum answer verify_freshchat(const struct http_options *options, const struct request *request, const void *body,
                                     size_t size, int64_t now_ms)
@@ -132,18 +111,6 @@ void webhooks_handle(const struct http_options *options, enum metrics_source sou
 {
     int64_t began_ms = clock_mono_ms();
     enum answer answer = work(options, source, request);
-    int status = answer_status(answer);
-    // Before the answer: whoever has it finds it counted.
-    metrics_count_answer(source, answer);
     metrics_observe(HISTOGRAM_WEBHOOK, (uint64_t)(clock_mono_ms() - began_ms));
-    if (status == 200) {
-        char text[64];
-        int size = snprintf(text, sizeof text, "{\"status\":\"%s\"}", answer_sentence(answer));
-        request_answer(request, status, "application/json", NULL, text, (size_t)size);
-        log_debug("webhook", "source=%s status=%s reason=%s", source_names[source], answer_sentence(answer),
-                  answer_word(answer));
-    } else {
-        request_refuse(request, status, extra_headers(source, answer), answer_sentence(answer));
-        log_refusal(source, answer, request);
-    }
+    conclude(source, request, answer, extra_headers(source, answer), options->clients);
 }

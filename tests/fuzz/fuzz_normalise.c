@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http-front/intake/normalise_callback.h"
 #include "http-front/intake/normalise_freshchat.h"
 #include "http-front/intake/normalise_freshdesk.h"
 #include "http-front/intake/normalise_freshcaller.h"
@@ -44,9 +45,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct normalise_options open = {.now_ms = 1741083631000, .country_code = "44"};
     struct normalise_options strict = {
         .now_ms = 1741083631000, .replay_window_ms = 86400000, .channels = channels, .channel_count = 1};
+    struct normalise_options masked = {.now_ms = 1741083631000, .mask_card_numbers = true};
     try_one(normalise_freshchat, data, size, &open);
     try_one(normalise_freshchat, data, size, &strict);
     try_one(normalise_freshdesk, data, size, &open);
     try_one(normalise_freshcaller, data, size, &open);
+    try_one(normalise_callback, data, size, &open);
+    try_one(normalise_callback, data, size, &masked);
     return 0;
 }
