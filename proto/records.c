@@ -107,8 +107,8 @@ FIELDS_OF(change)
 #define HERE raw
 FIELDS_OF(raw)
 #undef HERE
-#define HERE call
-FIELDS_OF(call)
+#define HERE phone_call
+FIELDS_OF(phone_call)
 #undef HERE
 #define HERE leg
 FIELDS_OF(leg)

@@ -27,7 +27,7 @@
 // move.
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
-    X(17, 1, call)                                                                                                     \
+    X(17, 1, phone_call)                                                                                               \
     X(2, 2, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
     X(4, 1, context)                                                                                                   \
@@ -61,7 +61,7 @@
     STR(label, 4096)
 
 // One call of Freshcaller, or one leg of it (freshworks-api 6.2).
-#define FIELDS_call(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
+#define FIELDS_phone_call(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                       \
     U64(id, ANY_U64)                                                                                                   \
     U64(root_id, ANY_U64)   /* of the whole call; the legs of a transfer are calls of their own */                     \
     U64(parent_id, ANY_U64) /* 0: not a leg of another call */                                                         \
@@ -92,11 +92,11 @@
     U64(time_ms, ANY_U64)     /* said at, in the upstream's clock; the lane is sorted by it */                         \
     U64(accepted_ms, ANY_U64) /* our wall clock */                                                                     \
     LIST(parts, part, 128)                                                                                             \
-    U64(round, 1000)  /* context reads: which try this is */                                                           \
-    STR(reason, 1024) /* notices: what could not be done, and why */                                                   \
-    STR(phone, 32)    /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */            \
-    STR(name, 512)    /* v2: the customer's, as it was said */                                                         \
-    REC(call, call)   /* v2 */
+    U64(round, 1000)      /* context reads: which try this is */                                                       \
+    STR(reason, 1024)     /* notices: what could not be done, and why */                                               \
+    STR(phone, 32)        /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */        \
+    STR(name, 512)        /* v2: the customer's, as it was said */                                                     \
+    REC(call, phone_call) /* v2 */
 
 // Something Deskbell wrote or delivered: its id there and the upstream's time.
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \

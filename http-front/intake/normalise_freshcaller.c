@@ -172,7 +172,7 @@ static const char *agent_of(const json_t *call, const struct people *people, str
 static struct normalised normalise_call(const json_t *call, const struct normalise_options *options,
                                         struct arena *arena)
 {
-    struct call said = {.id = number(call, "id"), .updated_ms = time_of(call, "updated_time")};
+    struct phone_call said = {.id = number(call, "id"), .updated_ms = time_of(call, "updated_time")};
     said.started_ms = time_of(call, "created_time");
     if (!said.updated_ms)
         said.updated_ms = said.started_ms;

@@ -80,7 +80,7 @@ static void an_answered_call_is_told_whole(void **state)
     assert_string_equal(event->phone, "+440000000099");
     assert_string_equal(event->name, "Ada");
     assert_int_equal(event->time_ms, UPDATED_MS);
-    const struct call *call = &event->call;
+    const struct phone_call *call = &event->call;
     assert_int_equal(call->id, 51);
     assert_int_equal(call->root_id, 51);
     assert_int_equal(call->state, CALL_ANSWERED);

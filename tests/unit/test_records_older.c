@@ -15,7 +15,7 @@
 #undef RECORDS_TABLE
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
-    X(17, 1, call)                                                                                                     \
+    X(17, 1, phone_call)                                                                                               \
     X(2, 1, event)                                                                                                     \
     X(9, 1, seen)                                                                                                      \
     X(3, 2, written)                                                                                                   \
