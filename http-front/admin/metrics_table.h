@@ -39,6 +39,8 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(EVENTS_DONE_MIRROR, "deskbell_events_done_total", "flow", "mirror", "Events finished, by flow.")                 \
     X(EVENTS_DONE_CONTEXT, "deskbell_events_done_total", "flow", "context", "Events finished, by flow.")               \
     X(EVENTS_DONE_NOTICE, "deskbell_events_done_total", "flow", "notice", "Events finished, by flow.")                 \
+    X(EVENTS_DONE_CALL, "deskbell_events_done_total", "flow", "call", "Events finished, by flow.")                     \
+    X(EVENTS_DONE_CALLBACK, "deskbell_events_done_total", "flow", "callback", "Events finished, by flow.")             \
     X(EVENTS_DONE_ECHO, "deskbell_events_done_total", "flow", "echo", "Events finished, by flow.")                     \
     X(EVENTS_DONE_NO_TICKET, "deskbell_events_done_total", "flow", "no_ticket", "Events finished, by flow.")           \
     X(CONTROL_DONE, "deskbell_control_requests_total", "result", "done", "Requests of deskbellctl.")                   \
@@ -47,6 +49,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(RECONCILED, "deskbell_reconciled_total", "", "", "Chat messages that polls compared with the ledger.")           \
     X(GAPS_REPAIRED, "deskbell_gaps_repaired_total", "", "",                                                           \
       "Chat messages that a poll found and no webhook had told of.")                                                   \
+    X(CALL_EVENTS, "deskbell_call_events_total", "", "", "Calls, and news of calls, that the poll of calls found.")    \
     X(POLL_HINTS, "deskbell_poll_hints_total", "", "",                                                                 \
       "Tickets that a poll found changed since their entries were listed.")                                            \
     X(WORKERS_REAPED, "deskbell_workers_reaped_total", "", "", "Workers that died or were replaced.")                  \

@@ -90,7 +90,7 @@ static json_t *gates(struct dispatcher *self)
     for (int up = UPSTREAM_NONE + 1; up < UPSTREAMS; up++) {
         struct gate_status gate;
         gates_status(self->gates, (enum upstream)up, now, &gate);
-        if (up == UPSTREAM_FRESHCALLER && !gate.calls && !gate.in_flight)
+        if (up == UPSTREAM_FRESHCALLER && !self->options.config->freshcaller.enabled)
             continue;
         json_t *limits = json_object();
         for (int i = 1; i < LIMIT_CLASSES; i++)

@@ -61,7 +61,7 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     item->accepted_ms = mail->accepted_ms;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->stored = true;
-    item->missed = mail->token != NULL;
+    item->missed = mail->token != NULL && item->kind != EVENT_CALL; // calls have no webhook that could be missed
     if (item->missed && self->missing++ == 0)
         self->missing_since_ms = item->arrived_mono_ms;
     if (item->kind == EVENT_CUSTOMER_MESSAGE)
@@ -427,13 +427,14 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->alarm_id = -1;
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->conversations = zhashx_new();
+    self->callers = zlistx_new();
     self->suspects = zlistx_new();
     self->deferred = zlistx_new();
     self->jobs = jobs_new();
     self->links = links_new(config->runtime_dir, ledger_epoch(options->ledger), (uint32_t)config->workers.in_flight);
     self->gates = gates_new(config);
     make_heaps(self);
-    if (self->wake_fd < 0 || !self->conversations || !self->suspects || !self->deferred)
+    if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->suspects || !self->deferred)
         abort();
 
     char endpoint[PIPES_ENDPOINT_BYTES];
@@ -503,6 +504,7 @@ void dispatcher_free(struct dispatcher **self)
         free(bytes);
     }
     zlistx_destroy(&old->deferred);
+    callers_free(old);
     zlistx_destroy(&old->suspects);
     links_free(&old->links);
     gates_free(&old->gates);

@@ -11,7 +11,7 @@
 #include "proto/seam.h"
 
 // A note is composed of at most this much; what is beyond waits for the next note.
-enum { NOTE_MAX_MESSAGES = 100, NOTE_MAX_BYTES = 48 * 1024, UNREADABLE_RETRY_MS = 1000 };
+enum { NOTE_MAX_MESSAGES = 100, NOTE_MAX_BYTES = 48 * 1024, UNREADABLE_RETRY_MS = 1000, OTHER_CALL_MS = 300 };
 
 static size_t event_bytes(const struct event *event)
 {
@@ -103,6 +103,36 @@ static void learn_names(struct conversation *conversation, struct lane *lane, co
     lanes_set_record(conversation, lane);
 }
 
+// Before a ticket is opened for a call: somebody who dials again must not get a second one. False: it waits for the
+// other call's ticket, or for its own turn to join that.
+static bool call_may_go(struct dispatcher *self, struct item *item, const struct event *event, enum step step,
+                        uint64_t ticket_id, struct arena *arena)
+{
+    bool looks = step == STEP_LOOK_CALL_TICKET;
+    if (step != STEP_CREATE_CALL_TICKET && !looks)
+        return true;
+    struct lane live;
+    if (!looks && !item->claimed && !ticket_id && callers_live(self, event, &live, arena)) {
+        item->step = STEP_JOIN_CALL;
+        lanes_set_bytes(&item->found, NULL, 0);
+        return false;
+    }
+    if (callers_begin(self, item, event->phone) || looks || item->claimed)
+        return true;
+    item->not_before_mono_ms = (uint64_t)clock_mono_ms() + OTHER_CALL_MS;
+    return false;
+}
+
+static void name_live(struct dispatcher *self, const struct event *event, struct job *job, struct arena *arena)
+{
+    struct lane live;
+    if (job->lane.ticket_id || !callers_live(self, event, &live, arena))
+        return;
+    job->live_ticket = live.ticket_id;
+    job->live_requester = live.requester_id;
+    job->live_conversation = live.conversation;
+}
+
 enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice)
 {
     bool opens = choice->step == STEP_CREATE_TICKET || choice->step == STEP_LOOK_TICKET;
@@ -121,6 +151,10 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     if (is_echo(self, item, &events[0])) {
         arena_free(&arena);
         handout_finish(self, side, item, METRIC_EVENTS_DONE_ECHO);
+        return HANDOUT_LATER;
+    }
+    if (!call_may_go(self, item, &events[0], choice->step, conversation->ticket_id, arena)) {
+        arena_free(&arena);
         return HANDOUT_LATER;
     }
     bool alone = item->deaths > 0 && !steps_is_poll(item->kind); // for polls nobody is kept free
@@ -166,11 +200,15 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.attempt = item->attempts;
     out->job.since_ms = item->claimed_ms;
     out->job.observe = self->observing;
-    out->job.restored = item->look_first || (self->rules.restored && choice->step == STEP_LOOK_TICKET);
+    out->job.restored =
+        item->look_first ||
+        (self->rules.restored && (choice->step == STEP_LOOK_TICKET || choice->step == STEP_LOOK_CALL_TICKET));
     out->job.lane = lanes_record(conversation, arena);
     out->job.found.size = found->size;
     if (found->size)
         out->job.found.data = memcpy(arena_alloc(arena, found->size), found->data, found->size);
+    if (choice->step == STEP_JOIN_CALL)
+        name_live(self, &events[0], &out->job, arena);
     learn_names(conversation, &out->job.lane, &events[0]);
 
     if (!is_write || (item->claimed && item->unsent)) {

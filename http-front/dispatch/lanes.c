@@ -266,7 +266,8 @@ static struct lane_choice write_or_look(struct item *item, enum step step, const
                                         uint64_t wake)
 {
     const struct step_info *info = steps_info(step);
-    bool may_be_there = item->look_first || (rules->restored && step == STEP_CREATE_TICKET);
+    bool opens = step == STEP_CREATE_TICKET || step == STEP_CREATE_CALL_TICKET;
+    bool may_be_there = item->look_first || (rules->restored && opens);
     if (info->kind == STEP_WRITE && may_be_there && !item->looked && !item->claimed)
         step = info->look;
     return ready(item, step, wake);

@@ -81,6 +81,10 @@ static enum metric finished_as(const struct item *item)
         return METRIC_EVENTS_DONE_RELAY;
     case EVENT_CONTEXT:
         return METRIC_EVENTS_DONE_CONTEXT;
+    case EVENT_CALL:
+        return METRIC_EVENTS_DONE_CALL;
+    case EVENT_CALLBACK:
+        return METRIC_EVENTS_DONE_CALLBACK;
     default:
         return METRIC_EVENTS_DONE_NOTICE;
     }
@@ -175,7 +179,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
     }
     bool wrote = item->claimed;
     item->attempts = 0;
-    item->not_before_mono_ms = 0;
+    item->not_before_mono_ms = report->delay_ms ? (uint64_t)clock_mono_ms() + report->delay_ms : 0;
     lanes_set_bytes(&item->look, NULL, 0);
     for (size_t i = 0; i < report->followups.count; i++)
         record_followup(self, out->side->conversation, batch, &report->followups.items[i]);
@@ -318,6 +322,9 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
                        : report->desk_written.count ? report->desk_written.items[0].id
                                                     : "",
                        report->took_ms);
+    const char *live = out->step == STEP_JOIN_CALL ? out->job.live_conversation : NULL;
+    if (live && *live && report->ticket_id)
+        record_history(self, batch, live, "a call joined the ticket", report->ticket_id, conversation->id, 0);
     if (gives_up(self, out, report)) {
         if (steps_info(out->step)->kind == STEP_WRITE)
             item->claimed = false; // it did not happen, and its dead letter must not be in doubt

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "http-front/dispatch/state.h"
+#include "http-front/intake/normalise_freshcaller.h"
 #include "http-front/intake/normalise_freshchat.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
 static const char desk_lane[] = "poll:freshdesk";
 static const char users_lane[] = "poll:freshchat-users";
+static const char calls_lane[] = "poll:freshcaller";
 
 enum {
     SECOND_MS = 1000,
@@ -68,6 +70,8 @@ static uint64_t interval_ms(const struct dispatcher *self, const struct item *it
                (self->customer_mono_ms && now - self->customer_mono_ms < LIVELY_MS ? 1 : QUIET_FACTOR);
     case EVENT_POLL_CHAT:
         return chat * (silent_ms(item, now) < LIVELY_MS ? 1 : QUIET_FACTOR);
+    case EVENT_POLL_CALLS:
+        return (uint64_t)config->freshcaller.poll_seconds * SECOND_MS;
     default:
         return chat * USERS_FACTOR;
     }
@@ -145,13 +149,17 @@ bool polls_begin(struct dispatcher *self)
     waking.remember_from_ms = self->backup_ms ? self->backup_ms : waking.wall_ms;
     struct conversation *desk = schedule_open(self, desk_lane);
     struct conversation *users = schedule_open(self, users_lane);
+    bool calling = self->options.config->freshcaller.enabled;
+    struct conversation *calls = calling ? schedule_open(self, calls_lane) : NULL;
     if (desk)
         add_poll(self, desk, EVENT_POLL_DESK, 0, waking.mono_ms);
     if (users)
         add_poll(self, users, EVENT_POLL_USERS, 0, waking.mono_ms);
+    if (calls)
+        add_poll(self, calls, EVENT_POLL_CALLS, 0, waking.mono_ms);
     bool all = ledger_each_lane(self->options.ledger, wake_lane, &waking) == LEDGER_OK && !waking.failed;
     wake_waiting(self);
-    return all && desk && users;
+    return all && desk && users && (calls || !calling);
 }
 
 // ---- what was found
@@ -218,6 +226,18 @@ static bool normalise(struct dispatcher *self, const struct conversation *conver
     return normalised.result == NORMALISE_EVENT && strcmp(event->conversation, conversation->id) == 0;
 }
 
+// A call as the list gives it. What a call is said in is decided by the normaliser alone: it has a lane of its own.
+static bool normalise_call(struct dispatcher *self, const struct blob *json, struct event *event, struct arena *arena)
+{
+    struct normalise_options options = {.country_code = self->options.config->freshcaller.country_code,
+                                        .now_ms = clock_wall_ms()};
+    struct normalised normalised = normalise_freshcaller(json->data, json->size, &options, arena);
+    if (normalised.result != NORMALISE_EVENT)
+        log_warn("call_unreadable", "problem=%s", answer_word(normalised.answer));
+    *event = normalised.event;
+    return normalised.result == NORMALISE_EVENT;
+}
+
 static void offer_missed(struct dispatcher *self, struct out *out, const struct report *report)
 {
     struct arena *arena = arena_new();
@@ -225,9 +245,13 @@ static void offer_missed(struct dispatcher *self, struct out *out, const struct 
         struct event event;
         struct seen seen;
         arena_reset(arena);
-        if (!normalise(self, out->side->conversation, &report->raws.items[i].json, &event, arena))
+        const struct blob *json = &report->raws.items[i].json;
+        bool calls = out->item->kind == EVENT_POLL_CALLS;
+        if (calls ? !normalise_call(self, json, &event, arena)
+                  : !normalise(self, out->side->conversation, json, &event, arena))
             continue;
-        metrics_count(METRIC_RECONCILED);
+        if (!calls)
+            metrics_count(METRIC_RECONCILED);
         if (ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
             continue;
         out->offers++;
@@ -407,7 +431,9 @@ void polls_offered(struct dispatcher *self, struct out *out, enum accept_result 
 {
     if (result == ACCEPT_UNAVAILABLE)
         out->failed = true;
-    if (result == ACCEPT_STORED) {
+    if (result == ACCEPT_STORED && out->item->kind == EVENT_POLL_CALLS) {
+        metrics_count(METRIC_CALL_EVENTS);
+    } else if (result == ACCEPT_STORED) {
         metrics_count(METRIC_GAPS_REPAIRED);
         log_warn("gap_repaired", "conversation=%s", out->side->conversation->id);
     }

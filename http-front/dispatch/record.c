@@ -11,7 +11,7 @@
 #include "proto/log.h"
 
 // Above the mark nothing is forgotten; below it, what the list read's overlap can still reach, with room to spare.
-enum { KEEP_BELOW_MARK_MS = 30 * 60 * 1000, KEEP_CHAT_WRITTEN = 256, KEEP_DESK = 4000 };
+enum { KEEP_BELOW_MARK_MS = 30 * 60 * 1000, KEEP_CHAT_WRITTEN = 256, KEEP_DESK = 4000, KEEP_LEGS = 64 };
 
 // A list of ids with those of `more` added (each once) and those before `floor_ms` or beyond `most` left out, oldest
 // first out.
@@ -33,6 +33,23 @@ static size_t merge_written(struct written **items, size_t count, const struct w
     return length - skip;
 }
 
+// What the ticket knows of a call's leg by now; of a call with more legs than a record holds the first is forgotten.
+static void merge_leg(struct lane *lane, const struct leg *leg, struct arena *arena)
+{
+    struct leg *legs = arena_alloc(arena, (lane->legs.count + 1) * sizeof *legs);
+    size_t count = lane->legs.count;
+    if (count)
+        memcpy(legs, lane->legs.items, count * sizeof *legs);
+    size_t at = 0;
+    while (at < count && legs[at].id != leg->id)
+        at++;
+    if (at == count)
+        legs[count++] = (struct leg){.id = leg->id};
+    legs[at].told |= leg->told;
+    lane->legs.items = count > KEEP_LEGS ? legs + 1 : legs;
+    lane->legs.count = count > KEEP_LEGS ? KEEP_LEGS : count;
+}
+
 uint64_t record_now_ms(const struct dispatcher *self)
 {
     return ledger_stamp_ms(self->options.ledger, health_stamp_ms());
@@ -43,7 +60,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
 {
     bool changed = report->ticket_id || report->requester_id || *report->user || report->context_known ||
                    report->desk_written.count || report->chat_written.count || report->delivered.count ||
-                   report->mark_ms || report->rebuilt_ms || report->chat_mark_ms || report->listed_ms;
+                   report->mark_ms || report->rebuilt_ms || report->chat_mark_ms || report->listed_ms || report->leg.id;
     if (!changed)
         return false;
     struct arena *arena = arena_new();
@@ -87,6 +104,9 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
     for (size_t i = 0; i < report->chat_written.count; i++)
         ledger_put_seen(batch, arena_printf(arena, "freshchat:message:%s", report->chat_written.items[i].id), SEEN_OURS,
                         now);
+    if (report->leg.id)
+        merge_leg(&lane, &report->leg, arena);
+    callers_put(self, &lane, batch);
     lanes_set_record(conversation, &lane);
     ledger_put_lane(batch, &lane);
     arena_free(&arena);

@@ -47,10 +47,16 @@ static uint64_t score_of(const struct item *item, const struct step_info *info)
     return (uint64_t)info->rank * RANK_SPAN + age % RANK_SPAN;
 }
 
+// The poll of calls feeds the desk from the other side of its lane: a pause holds what it finds, not the finding.
+static bool is_held(const struct dispatcher *self, const struct side *side)
+{
+    return self->paused[side->which] && !(side->head && side->head->kind == EVENT_POLL_CALLS);
+}
+
 void schedule_consider(struct dispatcher *self, struct side *side)
 {
     unqueue(self, side);
-    if (side->state != LANE_IDLE || self->paused[side->which]) {
+    if (side->state != LANE_IDLE || is_held(self, side)) {
         untime(self, side);
         return;
     }
@@ -121,6 +127,7 @@ void schedule_place(struct dispatcher *self, struct conversation *conversation, 
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item)
 {
     lanes_remove(side, item);
+    callers_end(self, item);
     self->missing -= item->missed;
     if (!steps_is_poll(item->kind)) {
         self->waiting[side->which]--;
@@ -186,7 +193,7 @@ static void begin(struct dispatcher *self, struct side *side)
 {
     unqueue(self, side);
     untime(self, side);
-    if (self->paused[side->which])
+    if (is_held(self, side))
         return; // since it was queued
     struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
     if (choice.verdict != LANE_READY) {

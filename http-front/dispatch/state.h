@@ -38,6 +38,7 @@ struct dispatcher {
     struct heap *ready[UPSTREAMS][LIMIT_CLASSES]; // sides whose next step waits for gate and worker, best first
     struct heap *timers;                          // sides that must be looked at again at a time
     zlistx_t *deferred;                           // reports (struct record_buffer) whose item is being written
+    zlistx_t *callers;                            // callers.c: numbers that a ticket is being opened for
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     struct control *console;                      // deskbellctl's socket
@@ -173,6 +174,17 @@ void record_pending(struct ledger_batch *batch, const struct item *item, const s
 /** The event of an item that has one in the ledger, or a hint's. False when the ledger cannot be read or lacks it. */
 bool record_event(struct dispatcher *self, const struct side *side, const struct item *item, struct event *event,
                   struct arena *arena);
+
+// ---- callers.c
+/** Puts into the batch which conversation, or call, the lane's number and user were last active in. */
+void callers_put(const struct dispatcher *self, const struct lane *lane, struct ledger_batch *batch);
+/** The lane of the live conversation, or of the call a short while ago, of that user or number, with its ticket. */
+bool callers_live(struct dispatcher *self, const struct event *event, struct lane *lane, struct arena *arena);
+/** The item is about to open a ticket for that number. False: another one is at it. */
+bool callers_begin(struct dispatcher *self, const struct item *item, const char *phone);
+/** The item goes: it opens nothing any more. */
+void callers_end(struct dispatcher *self, const struct item *item);
+void callers_free(struct dispatcher *self);
 
 // ---- polls.c
 /** Makes the polls: of the desk, of the chat's customers, and of every conversation that was lately alive. */

@@ -44,6 +44,14 @@ enum ledger_result ledger_seen(struct ledger *self, const char *key, struct seen
 enum ledger_result ledger_lane(struct ledger *self, const char *conversation, struct lane *out, struct arena *arena);
 enum ledger_result ledger_pending(struct ledger *self, uint64_t seq, struct pending *out, struct arena *arena);
 enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct ticket *out, struct arena *arena);
+// Which conversation, or call, somebody was last active in.
+enum ledger_by {
+    LEDGER_BY_PHONE,  // a conversation, by the customer's number in E.164
+    LEDGER_BY_USER,   // a conversation, by the customer's id in the chat
+    LEDGER_BY_CALLER, // a call or call-back, by the number
+};
+enum ledger_result ledger_by(struct ledger *self, enum ledger_by by, const char *what, struct ticket *out,
+                             struct arena *arena);
 enum ledger_result ledger_dead(struct ledger *self, uint64_t seq, struct dead *out, struct arena *arena);
 
 /**
@@ -83,6 +91,8 @@ void ledger_put_hint(struct ledger_batch *self, uint64_t ticket_id, const struct
 void ledger_delete_hint(struct ledger_batch *self, uint64_t ticket_id);
 void ledger_put_lane(struct ledger_batch *self, const struct lane *lane);
 void ledger_put_ticket(struct ledger_batch *self, uint64_t ticket_id, const struct ticket *ticket);
+/** The row of ledger_by; expires like a lane, by its time. */
+void ledger_put_by(struct ledger_batch *self, enum ledger_by by, const char *what, const struct ticket *ticket);
 void ledger_put_dead(struct ledger_batch *self, uint64_t seq, const struct dead *dead);
 void ledger_delete_dead(struct ledger_batch *self, uint64_t seq);
 /** `seq` (ledger_next) keeps two entries of one millisecond apart. */

@@ -177,6 +177,24 @@ void ledger_put_ticket(struct ledger_batch *self, uint64_t ticket_id, const stru
     put_numbered(self, TABLE_TICKETS, ticket_id, RECORD_ticket, ticket);
 }
 
+size_t ledger_by_key(char out[LEDGER_BY_BYTES], enum ledger_by by, const char *what)
+{
+    static const char *const prefixes[] = {"by-phone:", "by-user:", "by-caller:"};
+    size_t size = strlen(what);
+    size_t prefix = strlen(prefixes[by]);
+    if (size == 0 || size > ID_MAX)
+        abort();
+    memcpy(out, prefixes[by], prefix);
+    memcpy(out + prefix, what, size);
+    return prefix + size;
+}
+
+void ledger_put_by(struct ledger_batch *self, enum ledger_by by, const char *what, const struct ticket *ticket)
+{
+    char key[LEDGER_BY_BYTES];
+    put(self, TABLE_TICKETS, key, ledger_by_key(key, by, what), RECORD_ticket, ticket);
+}
+
 void ledger_put_dead(struct ledger_batch *self, uint64_t seq, const struct dead *dead)
 {
     put_numbered(self, TABLE_DEAD, seq, RECORD_dead, dead);

@@ -68,6 +68,13 @@ enum ledger_result ledger_ticket(struct ledger *self, uint64_t ticket_id, struct
     return get_numbered(self, TABLE_TICKETS, ticket_id, RECORD_ticket, out, arena);
 }
 
+enum ledger_result ledger_by(struct ledger *self, enum ledger_by by, const char *what, struct ticket *out,
+                             struct arena *arena)
+{
+    char key[LEDGER_BY_BYTES];
+    return get(self, TABLE_TICKETS, key, ledger_by_key(key, by, what), RECORD_ticket, out, arena);
+}
+
 enum ledger_result ledger_dead(struct ledger *self, uint64_t seq, struct dead *out, struct arena *arena)
 {
     return get_numbered(self, TABLE_DEAD, seq, RECORD_dead, out, arena);

@@ -25,6 +25,14 @@ enum ledger_table { LEDGER_TABLES(LEDGER_TABLE_ENUM) TABLES };
 
 enum { LEDGER_NUMBER_BYTES = 8 };
 
+enum { LEDGER_BY_BYTES = 10 + ID_MAX + 1 };
+
+/**
+ * The key of ledger_by in the table of tickets, whose rows it shares: a text, longer than any ticket's number, so that
+ * neither is ever taken for the other. Returns its size; aborts when `what` is empty or longer than an id.
+ */
+size_t ledger_by_key(char out[LEDGER_BY_BYTES], enum ledger_by by, const char *what);
+
 /** Big-endian, so that the order of the keys is the order of the numbers. */
 void ledger_put_number(uint8_t out[LEDGER_NUMBER_BYTES], uint64_t number);
 uint64_t ledger_get_number(const uint8_t in[LEDGER_NUMBER_BYTES]);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whose call it is. The ledger knows which conversation a number or a user was last active in, and which call a number
+// last made; so a call finds the ticket of the live conversation, and somebody who dials again that of the first call.
+// Dispatcher's thread. Calls of one number come at the same time when it is dialled again and again: while one of them
+// opens a ticket, the others wait, and then join it.
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-front/dispatch/state.h"
+#include "proto/clock.h"
+#include "proto/phone.h"
+
+enum {
+    ALIVE_MS = 24 * 60 * 60 * 1000, // a conversation that nothing was said in for longer is not open any more
+    AGAIN_MS = 60 * 60 * 1000,      // who calls again within it means the same
+};
+
+struct caller {
+    const struct item *item; // opens the ticket
+    char phone[PHONE_BYTES];
+};
+
+// ---- what the ledger knows ------------------------------------------------------------------------------------------
+
+void callers_put(const struct dispatcher *self, const struct lane *lane, struct ledger_batch *batch)
+{
+    char phone[PHONE_BYTES];
+    bool own = lanes_is_own(lane->conversation);
+    if (!lane->ticket_id || (own && !lanes_is_call(lane->conversation)))
+        return;
+    struct ticket row = {lane->conversation, lane->updated_ms};
+    if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
+        ledger_put_by(batch, own ? LEDGER_BY_CALLER : LEDGER_BY_PHONE, phone, &row);
+    if (!own && *lane->user)
+        ledger_put_by(batch, LEDGER_BY_USER, lane->user, &row);
+}
+
+// The lane under that row, if it has a ticket, is another than `not_this` and was alive within `within_ms`.
+static bool alive(struct dispatcher *self, enum ledger_by by, const char *what, const char *not_this,
+                  uint64_t within_ms, struct lane *lane, struct arena *arena)
+{
+    struct ticket row;
+    if (!*what || ledger_by(self->options.ledger, by, what, &row, arena) != LEDGER_OK ||
+        strcmp(row.conversation, not_this) == 0)
+        return false;
+    const struct conversation *conversation = zhashx_lookup(self->conversations, row.conversation);
+    if (conversation)
+        *lane = lanes_record(conversation, arena);
+    else if (ledger_lane(self->options.ledger, row.conversation, lane, arena) != LEDGER_OK)
+        return false;
+    return lane->ticket_id && lane->updated_ms + within_ms >= record_now_ms(self);
+}
+
+bool callers_live(struct dispatcher *self, const struct event *event, struct lane *lane, struct arena *arena)
+{
+    const char *own = event->conversation;
+    return alive(self, LEDGER_BY_USER, event->user, own, ALIVE_MS, lane, arena) ||
+           alive(self, LEDGER_BY_PHONE, event->phone, own, ALIVE_MS, lane, arena) ||
+           alive(self, LEDGER_BY_CALLER, event->phone, own, AGAIN_MS, lane, arena);
+}
+
+// ---- one at a time --------------------------------------------------------------------------------------------------
+
+static struct caller *with(struct dispatcher *self, const char *phone)
+{
+    for (struct caller *caller = zlistx_first(self->callers); caller; caller = zlistx_next(self->callers))
+        if (strcmp(caller->phone, phone) == 0)
+            return caller;
+    return NULL;
+}
+
+bool callers_begin(struct dispatcher *self, const struct item *item, const char *phone)
+{
+    if (!*phone || strlen(phone) >= PHONE_BYTES)
+        return true;
+    struct caller *caller = with(self, phone);
+    if (caller && caller->item != item && caller->item->step == STEP_CREATE_CALL_TICKET)
+        return false;
+    if (!caller) {
+        caller = calloc(1, sizeof *caller);
+        if (!caller)
+            abort();
+        memcpy(caller->phone, phone, strlen(phone));
+        zlistx_add_end(self->callers, caller);
+    }
+    caller->item = item;
+    return true;
+}
+
+void callers_end(struct dispatcher *self, const struct item *item)
+{
+    if (item->kind != EVENT_CALL && item->kind != EVENT_CALLBACK)
+        return;
+    struct caller *caller = zlistx_first(self->callers);
+    while (caller && caller->item != item)
+        caller = zlistx_next(self->callers);
+    if (!caller)
+        return;
+    zlistx_detach_cur(self->callers);
+    free(caller);
+}
+
+void callers_free(struct dispatcher *self)
+{
+    for (struct caller *caller; self->callers && (caller = zlistx_detach(self->callers, NULL));)
+        free(caller);
+    zlistx_destroy(&self->callers);
+}
