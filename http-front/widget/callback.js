@@ -8,7 +8,7 @@ const CSS = `:host{all:initial}
   h2{margin:0;font-size:22px}
   p{margin:8px 0 0}
   label{display:block;margin:14px 0 0;font-weight:600}
-  input{display:block;box-sizing:border-box;width:100%;margin:4px 0 0;padding:10px;border:1px solid #567;border-radius:6px;font:inherit;color:inherit;
+  input{display:block;box-sizing:border-box;width:100%;margin:4px 0 0;padding:10px;border:1px solid #567;border-radius:6px;font:inherit;font-weight:400;color:inherit;
   background:#fff}
   div{display:flex;gap:8px;margin:18px 0 0}
   button{min-height:44px;padding:8px 18px;border:2px solid #12344d;border-radius:22px;background:#12344d;color:#fff;font:inherit;font-weight:600;cursor:pointer}
@@ -75,7 +75,7 @@ export default (host, config, url, details) => {
     const status = await send();
     busy = false;
     if (status === 400) {
-      say('This is not a phone number that we can call. Please check it.', true);
+      say('We cannot call this number. Please write it with its country, like +44 20 7946 0000.', true);
       phone.focus();
     } else if (status !== 200) {
       say('That did not work. Please try again later, or call ' + config.phone + '.', true);

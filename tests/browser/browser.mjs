@@ -1,158 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// What shoppers and agents see, in a real browser: deskbelld and the sandbox from a build's bin folder, and the system's
-// Chromium. Run as: node browser.mjs BIN CHROMIUM [PART OF A TEST'S NAME]. Waits for conditions, each with a limit.
-import {spawn} from 'node:child_process';
-import {mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync, existsSync} from 'node:fs';
-import {createServer} from 'node:net';
+// What shoppers and agents see, in a real browser. Run as: node browser.mjs BIN CHROMIUM [PART OF A TEST'S NAME].
 import assert from 'node:assert/strict';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
-import {chromium} from 'playwright-core';
+import {PHONE, admin, begin, chat, chatIs, end, fillCheckout, front, frictionOf, json, launch, openShop, otherShop, sandbox, shop, ticketWith,
+  until, write} from './harness.mjs';
 
 const [bin, browserPath, only = ''] = process.argv.slice(2);
-const folder = mkdtempSync(join(tmpdir(), 'deskbell-browser-'));
-const children = [];
-const PHONE = '+31 20 123 45 67', LIMIT_MS = 20000;
-let sandbox, front, admin;
 
-async function until(what, look, limit = LIMIT_MS) {
-  const end = Date.now() + limit;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(what + ': not within ' + limit + ' ms');
-    await new Promise(done => setTimeout(done, 20));
-  }
-}
+// Of text on the background that is behind it, as WCAG measures it.
+const contrast = locator => locator.evaluate(element => {
+  const parts = text => text.match(/[\d.]+/g).map(Number);
+  let behind = element;
+  while (parts(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement || behind.getRootNode().host;
+  const light = text => {
+    const [red, green, blue] = parts(text).map(part => part / 255).map(part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const [dark, bright] = [light(getComputedStyle(element).color), light(getComputedStyle(behind).backgroundColor)].sort((a, b) => a - b);
+  return (bright + 0.05) / (dark + 0.05);
+});
 
-function freePort() {
-  return new Promise((done, failed) => {
-    const server = createServer();
-    server.on('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const {port} = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
-
-function start(program, ...args) {
-  const child = spawn(join(bin, program), args, {stdio: ['ignore', 'pipe', 'pipe']});
-  const log = [];
-  child.stdout.on('data', data => log.push(data));
-  child.stderr.on('data', data => log.push(data));
-  child.on('error', error => log.push(String(error)));
-  const gone = new Promise(done => child.on('close', done));
-  children.push({child, program, gone, log});
-}
-
-async function stop() {
-  for (const {child, gone} of children.reverse()) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGTERM');
-    const hurry = setTimeout(() => child.kill('SIGKILL'), 25000);
-    await gone;
-    clearTimeout(hurry);
-  }
-  rmSync(folder, {recursive: true, force: true});
-}
-
-const json = async (url, options) => (await fetch(url, options)).json();
-
-// The chat's script as the configuration names it: "/js/widget.js" or "/1/1.js".
-function config(script) {
-  const credentials = join(folder, 'credentials');
-  return `
-state_dir   = "${folder}/state"
-runtime_dir = "${folder}/run"
-front { listen = "127.0.0.1:${front.split(':')[2]}"  admin_listen = "127.0.0.1:${admin.split(':')[2]}" }
-freshchat {
-    api_url           = "${sandbox}/v2"
-    token_file        = "${credentials}/freshchat.token"
-    webhook_key_files = {"${credentials}/freshchat-webhook.pem"}
-    agent_id          = "${readFileSync(join(credentials, 'freshchat.agent'), 'utf8').trim()}"
-}
-freshdesk {
-    api_url             = "${sandbox}/api/v2"
-    key_file            = "${credentials}/freshdesk.key"
-    webhook_token_files = {"${credentials}/freshdesk-webhook.token"}
-}
-freshcaller { phone_number = "${PHONE}" }
-widget {
-    script_url = "${sandbox}${script}"
-    host       = "${sandbox}"
-    token      = "sandbox"
-    call_hours = "Mon-Fri 9:00-17:30"
-    call_time_zone = "Europe/Amsterdam"
-}
-priority high-value { min_cart_value = 200.0  level = "urgent"  tags = {"high-value"} }
-priority struggling { min_cart_value = 50.0  min_friction = 60  level = "high" }
-`;
-}
-
-async function begin() {
-  front = 'http://127.0.0.1:' + await freePort();
-  admin = 'http://127.0.0.1:' + await freePort();
-  const credentials = join(folder, 'credentials');
-  for (const name of ['state', 'run', 'credentials']) mkdirSync(join(folder, name), {mode: 0o700});
-  start('deskbell-sandbox', '--listen', '127.0.0.1:0', '--state', credentials, '--freshchat-webhook', front + '/webhooks/freshchat',
-        '--freshdesk-webhook', front + '/webhooks/freshdesk');
-  await until('the sandbox', () => existsSync(join(credentials, 'url')));
-  sandbox = readFileSync(join(credentials, 'url'), 'utf8').trim();
-  writeFileSync(join(folder, 'deskbell.conf'), config('/js/widget.js'));
-  start('deskbelld', '-c', join(folder, 'deskbell.conf'));
-  await until('deskbelld', async () => (await fetch(admin + '/readyz').catch(() => ({}))).ok);
-}
-
-// ---------------------------------------------------------------- acting as a shopper
-const chat = page => page.locator('#fc_frame');
-const frictionOf = page => page.evaluate(() => window.deskbell.friction());
-
-// Not page.waitForFunction, which a strict policy forbids: it evaluates text inside the page.
-const chatIs = (page, state) => until('the chat is ' + state, () => page.evaluate(wanted => window.deskbell?.chat === wanted, state));
-
-async function shop(browser, options) {
-  const context = await browser.newContext(options), page = await context.newPage();
-  page.troubles = [];
-  page.on('pageerror', error => page.troubles.push(String(error)));
-  page.on('console', message => message.type() === 'error' && page.troubles.push(message.text()));
-  return page;
-}
-
-async function openShop(browser, options) {
-  const page = await shop(browser, options);
-  await page.goto(sandbox + '/shop');
-  await chatIs(page, 'on');
-  return page;
-}
-
-async function fillCheckout(page, goods) {
-  await page.getByRole('button', {name: 'Add ' + goods}).click();
-  await page.goto(sandbox + '/shop#checkout');
-  await page.getByLabel('Name').fill('Mia Lund');
-  await page.getByLabel('E-mail').fill('mia.lund@mail.example');
-}
-
-async function write(page, text) {
-  await chat(page).getByRole('button', {name: 'Chat'}).click();
-  await chat(page).getByLabel('Message').fill(text);
-  await chat(page).getByRole('button', {name: 'Send'}).click();
-}
-
-const ticketWith = (text, limit) => until('a ticket that says ' + text, async () => {
-  for (const {id} of await json(sandbox + '/sandbox/tickets')) {
-    const ticket = await json(sandbox + '/sandbox/tickets/' + id);
-    if (ticket.description.includes(text)) return ticket;
-  }
-  return null;
-}, limit);
-
-// A page of some other shop, on the sandbox's origin.
-async function otherShop(page, body, headers = {}) {
-  await page.route('**/other-shop', route => route.fulfill({contentType: 'text/html; charset=utf-8', headers,
-    body: '<!DOCTYPE html><html lang="en"><title>x</title><link rel="icon" href="data:,"><body>' + body + '</body></html>'}));
-  await page.goto(sandbox + '/other-shop');
-}
+// How many requests of a source the front has answered so.
+const counted = async (source, reason) =>
+  Number((await (await fetch(admin + '/metrics')).text()).match(new RegExp(`source="${source}",status="\\d+",reason="${reason}"} (\\d+)`))[1]);
 
 // ---------------------------------------------------------------- the tests
 const tests = {
@@ -279,8 +148,8 @@ const tests = {
       reached = await page.evaluate(() => document.activeElement?.localName === 'deskbell-call');
     }
     assert.ok(reached);
-    const colours = await link.evaluate(element => [getComputedStyle(element).color, getComputedStyle(element).backgroundColor]);
-    assert.deepEqual(colours, ['rgb(255, 255, 255)', 'rgb(18, 52, 77)']); // contrast 12.9 : 1
+    assert.ok(await contrast(link) >= 4.5 && await contrast(link.locator('small')) >= 4.5);
+    assert.ok(await contrast(page.getByRole('button', {name: 'Call me back'})) >= 4.5);
     const phone = await openShop(browser, {hasTouch: true, isMobile: true, viewport: {width: 390, height: 844}});
     const there = phone.locator('deskbell-call').getByRole('link', {name: 'Call us'});
     assert.equal(await there.getAttribute('href'), 'tel:+31201234567');
@@ -289,26 +158,104 @@ const tests = {
     const launcher = await chat(phone).getByRole('button', {name: 'Chat'}).boundingBox();
     assert.ok(box.x + box.width < launcher.x, JSON.stringify([box, launcher])); // beside the chat, not on it
     assert.ok(!(await there.innerText()).includes(PHONE)); // a phone dials it
+    assert.equal(await phone.getByRole('button', {name: 'Call me back'}).count(), 0);
     await phone.context().close();
   },
 
+  async 'call me back: by keyboard, once however often it is clicked, and in words what came of it'(browser) {
+    const page = await openShop(browser), asked = [];
+    page.on('request', request => request.url() === front + '/callback' && request.method() === 'POST' && asked.push(request.postDataJSON()));
+    await page.getByRole('button', {name: 'Add Drift parasol'}).click();
+    await page.goto(sandbox + '/shop#cart');
+    const ask = page.locator('deskbell-call').getByRole('button', {name: 'Call me back'}).first();
+    const dialog = page.getByRole('dialog', {name: 'Call me back'}), told = dialog.getByRole('status');
+    await page.evaluate(() => { window.keys = 0; document.addEventListener('keydown', () => { window.keys++; }); });
+    await ask.focus();
+    await page.keyboard.press('Enter');
+    await dialog.waitFor();
+    await until('the focus is in the form', () => page.evaluate(() =>
+      [...document.querySelectorAll('deskbell-call')].some(host => host.shadowRoot.activeElement?.type === 'tel')));
+    for (const part of [dialog.getByText('Leave your number'), dialog.getByText('Name (optional)'), dialog.getByRole('button', {name: 'Call me back'}),
+                        dialog.getByRole('button', {name: 'Close'})])
+      assert.ok(await contrast(part) >= 4.5, String(await contrast(part)));
+    assert.ok((await dialog.innerText()).includes('Mon-Fri 9:00-17:30, Europe/Amsterdam'));
+    await page.keyboard.press('Enter'); // nothing filled in: the browser says so
+    await page.keyboard.type('12');
+    await page.keyboard.press('Enter');
+    await told.getByText('We cannot call this number').waitFor();
+    assert.ok(await contrast(told) >= 4.5);
+    assert.equal(asked.length, 1);
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('+31 20 999 88 77');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('Mia Lund');
+    assert.equal(await page.evaluate(() => window.keys), 1); // Enter on the button; none of what was typed
+    const before = await counted('callback', 'accepted');
+    await dialog.getByRole('button', {name: 'Call me back'}).dblclick();
+    await told.getByText('Thank you. We have your number and call you at +31 20 999 88 77.').waitFor();
+    assert.equal(await counted('callback', 'accepted'), before + 1);
+    assert.equal(asked.length, 2);
+    assert.equal(asked[1].cart_value, '349.90');
+    assert.equal(asked[1].cart_currency, 'EUR');
+    assert.equal(asked[1].screen, 'cart');
+    assert.equal(asked[1].name, 'Mia Lund');
+    assert.ok(asked[1].external_id);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({state: 'hidden'});
+    await until('the focus is back', () => page.evaluate(() => document.activeElement.shadowRoot?.activeElement?.textContent === 'Call me back'));
+    // A lost answer: the same request again is known; with another number it is another.
+    await page.route(front + '/callback', async route => {
+      await page.request.post(front + '/callback', {data: route.request().postData(),
+        headers: {Origin: sandbox, 'Sec-Fetch-Site': 'same-site', 'Content-Type': 'application/json'}});
+      await route.abort();
+    });
+    await ask.click();
+    await dialog.getByLabel('Phone number').fill('+31 20 999 88 78');
+    await dialog.getByRole('button', {name: 'Call me back'}).click();
+    await told.getByText('That did not work. Please try again later, or call ' + PHONE).waitFor();
+    await page.unroute(front + '/callback');
+    const again = await counted('callback', 'duplicate');
+    await dialog.getByRole('button', {name: 'Call me back'}).click();
+    await told.getByText('Thank you').waitFor();
+    assert.equal(await counted('callback', 'duplicate'), again + 1);
+    assert.equal(asked.at(-1).id, asked.at(-2).id);
+    assert.notEqual(asked.at(-1).id, asked[1].id);
+    assert.equal((await frictionOf(page)).score, 0);
+    assert.deepEqual(page.troubles.filter(text => !/400|ERR_FAILED/.test(text)), []);
+    assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
+  },
+
   async 'with Freshchat blocked the shop is unharmed and the call button is there'(browser) {
+    const ways = {gone: route => route.abort(), empty: route => route.fulfill({contentType: 'text/javascript', body: ''})};
+    for (const way of Object.values(ways)) {
+      const page = await shop(browser);
+      await page.route('**/js/widget.js', way);
+      await page.goto(sandbox + '/shop');
+      await chatIs(page, 'blocked');
+      await page.locator('deskbell-call').getByRole('link', {name: 'Call us'}).waitFor();
+      await fillCheckout(page, 'Drift parasol');
+      await page.getByRole('button', {name: 'Pay'}).click();
+      assert.equal(await page.locator('#told').textContent(), 'Your bank declined the payment.');
+      assert.equal((await frictionOf(page)).score, 30);
+      assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
+      assert.deepEqual(page.troubles.filter(text => !text.includes('ERR_FAILED')), []);
+      await page.locator('deskbell-call').getByRole('button', {name: 'Call me back'}).click();
+      await page.getByRole('dialog', {name: 'Call me back'}).waitFor();
+      await page.context().close();
+    }
+    // And with the front gone there is only what the shop itself has.
     const page = await shop(browser);
-    await page.route('**/js/widget.js', route => route.abort());
+    await page.route(front + '/**', route => route.abort());
     await page.goto(sandbox + '/shop');
-    await chatIs(page, 'blocked');
-    await page.locator('deskbell-call').getByRole('link', {name: 'Call us'}).waitFor();
     await fillCheckout(page, 'Drift parasol');
     await page.getByRole('button', {name: 'Pay'}).click();
     assert.equal(await page.locator('#told').textContent(), 'Your bank declined the payment.');
-    assert.equal((await frictionOf(page)).score, 30);
-    assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
     assert.deepEqual(page.troubles.filter(text => !text.includes('ERR_FAILED')), []);
   },
 
   async 'under a strict policy with a nonce everything works, and no other global is made'(browser) {
     const page = await shop(browser);
-    const policy = `default-src 'none'; script-src 'nonce-r4nd0m' 'strict-dynamic'; style-src 'none'; img-src data:; connect-src ${sandbox}; base-uri 'none'`;
+    const policy = `default-src 'none'; script-src 'nonce-r4nd0m' 'strict-dynamic'; style-src 'none'; img-src data:; connect-src ${sandbox} ${front}; base-uri 'none'`;
     await otherShop(page, `<script nonce="r4nd0m">window.before = new Set(Object.getOwnPropertyNames(window));
       window.deskbell = [['context', {cartValue: 12.5, currency: 'eur', screen: 'strict', items: [{name: 'Rake', quantity: 2, price: 6.25}]}]];</script>
       <script nonce="r4nd0m" src="${front}/widget.js"></script>`, {'Content-Security-Policy': policy});
@@ -319,6 +266,12 @@ const tests = {
     const ticket = await ticketWith('Is the strict rake in stock?');
     assert.equal(ticket.custom_fields.cf_cart_value, 12.5);
     assert.equal(ticket.custom_fields.cf_screen, 'strict');
+    await page.getByRole('button', {name: 'Call me back'}).click();
+    const dialog = page.getByRole('dialog', {name: 'Call me back'});
+    assert.equal(await dialog.evaluate(element => getComputedStyle(element).borderRadius), '12px');
+    await dialog.getByLabel('Phone number').fill('+31 20 999 88 79');
+    await dialog.getByRole('button', {name: 'Call me back'}).click();
+    await dialog.getByText('Thank you').waitFor();
     const added = await page.evaluate(() => Object.getOwnPropertyNames(window).filter(name => !window.before.has(name)));
     assert.deepEqual(added.filter(name => !['before', 'deskbell', 'fcWidget'].includes(name)), []);
     assert.deepEqual(page.troubles, []);
@@ -372,9 +325,15 @@ const tests = {
     const page = await shop(browser, {viewport: {width: 390, height: 844}});
     await page.goto(front + '/support');
     assert.equal(await page.getByRole('link', {name: 'Call us'}).getAttribute('href'), 'tel:+31201234567');
+    await page.getByRole('button', {name: 'Call me back'}).click();
+    await page.getByRole('dialog', {name: 'Call me back'}).getByRole('button', {name: 'Close'}).click();
     await page.getByRole('button', {name: 'Chat with us'}).click();
     await chat(page).getByLabel('Message').waitFor();
     assert.deepEqual(page.troubles.filter(text => !/sandbox\/events|CORS|ERR_FAILED/.test(text)), []); // the stand-in lives elsewhere
+    const plain = await shop(browser, {javaScriptEnabled: false});
+    await plain.goto(front + '/support');
+    assert.equal(await plain.getByRole('link', {name: 'Call us ' + PHONE}).getAttribute('href'), 'tel:+31201234567');
+    assert.deepEqual(await plain.getByRole('button').allTextContents(), []); // what needs a script is not offered
     const script = await fetch(front + '/widget.js');
     assert.equal(script.headers.get('content-type'), 'text/javascript; charset=utf-8');
     assert.match(script.headers.get('cache-control'), /^public, max-age=300/);
@@ -417,10 +376,8 @@ const tests = {
 
 let failed = 0, browser;
 try {
-  await begin();
-  browser = await chromium.launch({executablePath: browserPath, headless: true, args: ['--headless', '--no-sandbox', '--disable-gpu',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run',
-    '--disable-features=LocalNetworkAccessChecks']}); // pages that a test makes up have no address, and all else is on loopback
+  await begin(bin);
+  browser = await launch(browserPath);
   for (const [name, test] of Object.entries(tests)) {
     if (!name.includes(only)) continue;
     const began = Date.now();
@@ -438,13 +395,6 @@ try {
   console.log(error.stack);
 } finally {
   await browser?.close();
-  await stop();
-  for (const {child, program, log} of children) {
-    if (child.exitCode !== 0) {
-      failed++;
-      console.log(`${program} left with ${child.exitCode ?? child.signalCode}`);
-    }
-    if (failed) console.log(`--- ${program}\n${Buffer.concat(log.map(part => Buffer.from(part))).toString().slice(-6000)}`);
-  }
+  if (!await end(failed)) failed++;
 }
 process.exitCode = failed ? 1 : 0;

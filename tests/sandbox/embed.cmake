@@ -5,7 +5,8 @@ set(code "// Made by embed.cmake.\n#include \"pages.h\"\n")
 set(number 0)
 foreach(entry "/shop|shop.html|text/html" "/desk|desk.html|text/html" "/sandbox/shop.js|shop.js|text/javascript"
               "/js/widget.js|freshchat.js|text/javascript" "/1/1.js|freshchat.js|text/javascript"
-              "/sandbox/desk.js|desk.js|text/javascript" "/sandbox/style.css|style.css|text/css")
+              "/sandbox/desk.js|desk.js|text/javascript" "/sandbox/style.css|style.css|text/css"
+              "/sandbox/goods.svg|goods.svg|image/svg+xml")
   string(REPLACE "|" ";" parts "${entry}")
   list(GET parts 0 path)
   list(GET parts 1 file)

@@ -28,7 +28,8 @@ static int usage(FILE *out, int code)
         "  --freshchat-webhook  where Freshchat's signed events are sent\n"
         "  --freshdesk-webhook  where Freshdesk's hints are sent\n"
         "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshdesk-webhook.token,\n"
-        "                       freshchat.agent and url there, mode 0600; tokens that are there already are kept, the\n"
+        "                       context.key, freshchat.agent and url there, mode 0600; tokens that are there already "
+        "are kept, the\n"
         "                       webhook key and the agent's id are new each time\n"
         "  --ready-url URL      with --play: begin when this answers 200\n"
         "  --limit MS           with --play: the longest a step may take (default 2000)\n"
@@ -136,7 +137,7 @@ static void base_url(struct sandbox *sb, char url[64])
     snprintf(url, 64, "%.*s", (int)(strlen(api) - strlen("/v2")), api);
 }
 
-static bool write_state(const char *folder, struct sandbox *sb)
+static bool write_state(const char *folder, struct sandbox *sb, const char *context_key)
 {
     char agent[SANDBOX_ID_SIZE], url[64];
     if (folder == NULL)
@@ -147,7 +148,8 @@ static bool write_state(const char *folder, struct sandbox *sb)
            write_file(folder, "freshchat.token", sandbox_freshchat_token(sb)) &&
            write_file(folder, "freshdesk.key", sandbox_freshdesk_key(sb)) &&
            write_file(folder, "freshdesk-webhook.token", sandbox_hint_token(sb)) &&
-           write_file(folder, "freshchat.agent", agent) && write_file(folder, "url", url);
+           write_file(folder, "context.key", context_key) && write_file(folder, "freshchat.agent", agent) &&
+           write_file(folder, "url", url);
 }
 
 static void *await_signal(void *argument)
@@ -224,17 +226,18 @@ int main(int argc, char **argv)
         return 1;
     }
     char *token = secret(state, "freshchat.token"), *key = secret(state, "freshdesk.key"),
-         *hint = secret(state, "freshdesk-webhook.token");
+         *hint = secret(state, "freshdesk-webhook.token"), *context = secret(state, "context.key");
     options.freshchat_token = token;
     options.freshdesk_key = key;
     options.hint_token = hint;
+    options.context_key = context;
     struct sandbox *sb = sandbox_new(&options);
     free(token);
     free(key);
     free(hint);
-    if (sb == NULL)
-        return 1;
-    if (!write_state(state, sb)) {
+    bool written = sb != NULL && write_state(state, sb, context);
+    free(context);
+    if (!written) {
         sandbox_free(&sb);
         return 1;
     }

@@ -5,9 +5,11 @@
 #include "pages.h"
 
 #include <civetweb.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 // 127/8 by number, or localhost: nothing that a name server could point here.
 static bool loopback_host(const char *host)
@@ -67,8 +69,9 @@ static bool serve_file(struct sandbox *sb, const struct sb_request *request, str
         memcpy(response->body, file->data, file->length);
         add_widget(response, origin);
         sb_response_header(response, "Content-Security-Policy",
-                           "default-src 'self'; script-src 'self' %s; img-src 'self' data:; frame-ancestors 'none'",
-                           origin);
+                           "default-src 'self'; script-src 'self' %s; connect-src 'self' %s; img-src 'self' data:; "
+                           "frame-ancestors 'none'",
+                           origin, origin);
         sb_response_header(response, "X-Content-Type-Options", "nosniff");
         sb_response_header(response, "Cache-Control", "no-store");
         return true;
@@ -282,6 +285,30 @@ static void conversation_message(struct sandbox *sb, const struct sb_request *re
     sb_response_json(response, 201, json_object());
 }
 
+// What the shop's own server would do: sign the cart, so that nobody takes the browser's word for it (docs/widget.md).
+static void cart_proof(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    const char *key = sb->options.context_key, *value = member(request, "value"),
+               *currency = member(request, "currency"), *url = member(request, "url");
+    char text[4096], proof[128] = "";
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    long long until = (long long)time(NULL) + 3600;
+    if (value == NULL || currency == NULL || url == NULL || strlen(value) + strlen(currency) + strlen(url) > 3000) {
+        response->status = 400;
+        return;
+    }
+    snprintf(text, sizeof text, "deskbell-cart-1\n%lld\n%s\n%s\n%s", until, value, currency, url);
+    if (key != NULL && key[0] != '\0') {
+        if (HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)text, strlen(text), mac, &size) == NULL)
+            abort();
+        int used = snprintf(proof, sizeof proof, "1.%lld.", until);
+        for (unsigned i = 0; i < size; i++)
+            used += snprintf(proof + used, sizeof proof - (size_t)used, "%02x", mac[i]);
+    }
+    sb_response_json(response, 200, json_pack("{s:s}", "proof", proof));
+}
+
 static const struct {
     const char *method, *first, *last; // /sandbox/FIRST, /sandbox/FIRST/ID, /sandbox/FIRST/ID/LAST
     int segments;
@@ -292,6 +319,7 @@ static const struct {
     {"POST", "tickets", "entries", 3, ticket_entry},
     {"POST", "tickets", "status", 3, ticket_status},
     {"GET", "agents", NULL, 1, agents},
+    {"POST", "cart-proof", NULL, 1, cart_proof},
     {"POST", "customers", NULL, 1, customer_new},
     {"POST", "customers", "properties", 3, customer_properties},
     {"GET", "conversations", NULL, 2, conversation},

@@ -50,6 +50,7 @@ static const char **option_texts(struct sandbox_options *options, size_t i)
                             &options->freshchat_token,
                             &options->freshdesk_key,
                             &options->hint_token,
+                            &options->context_key,
                             &options->freshchat_webhook_url,
                             &options->freshdesk_webhook_url,
                             &options->private_key_pem,

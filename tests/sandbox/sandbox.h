@@ -48,6 +48,7 @@ struct sandbox_options {
     const char *freshchat_token;                    // what Bearer must say
     const char *freshdesk_key;                      // the Basic user name
     const char *hint_token;                         // X-Deskbell-Token of hints; "" sends none
+    const char *context_key;                        // what the shop signs carts with; NULL or "": it does not
     const char *freshchat_webhook_url;              // "" or NULL: no webhooks are sent (yet)
     const char *freshdesk_webhook_url;              // where the automation rule that is there from the start points
     const char *private_key_pem;                    // NULL: a new 2048-bit key

@@ -24,10 +24,22 @@ async function post(path, body) {
   if (!answer.ok) throw new Error('HTTP ' + answer.status);
 }
 
-const time = text => new Date(text).toLocaleTimeString();
+const time = text => new Date(text).toLocaleTimeString('en-GB');
 const priority = number => element('span', 'priority p' + number, priorities[number] || String(number));
 const tagList = tags => tags.map(tag => element('span', 'tag', tag));
 const label = name => name.replace(/^cf_/, '').replaceAll('_', ' ');
+const state = ticket => states[ticket.status] || 'Status ' + ticket.status;
+
+// Text with its addresses as links; only what a browser opens as a page becomes one.
+function linked(text) {
+  return text.split(/(https?:\/\/[^\s<>"']+)/).map((piece, i) => {
+    if (i % 2 === 0) return document.createTextNode(piece);
+    const link = element('a', '', piece.length > 60 ? piece.slice(0, 57) + '…' : piece);
+    link.href = piece;
+    link.rel = 'noreferrer';
+    return link;
+  });
+}
 
 function showList(tickets) {
   $('count').textContent = tickets.length || '';
@@ -35,32 +47,58 @@ function showList(tickets) {
   $('tickets').replaceChildren(...tickets.map(ticket => {
     const item = element('li'), button = element('button', ticket.id === selected ? 'ticket on' : 'ticket');
     const line = element('span', 'line');
-    line.append(priority(ticket.priority), element('span', '', states[ticket.status] || 'Status ' + ticket.status), ...tagList(ticket.tags),
-                element('span', 'when', time(ticket.updated_at)));
-    button.append(element('b', '', ticket.subject), element('span', 'from', ticket.requester + ' · #' + ticket.id), line);
+    line.append(priority(ticket.priority), element('span', 'state', state(ticket)), ...tagList(ticket.tags));
+    const from = element('span', 'from', ticket.requester + ' · #' + ticket.id);
+    from.append(element('span', 'when', time(ticket.updated_at)));
+    button.append(element('b', '', ticket.subject), from, line);
     button.addEventListener('click', () => { selected = ticket.id; refresh(); });
     item.append(button);
     return item;
   }));
 }
 
+// One custom field as agents read it: the score as a bar, the link between the two systems small.
+function field(name, value) {
+  const box = element('div', name.includes('conversation') ? 'field small' : 'field'), shown = element('dd');
+  box.append(element('dt', '', label(name)), shown);
+  if (name.includes('friction') && value !== null && Number(value) <= 100) {
+    const meter = element('meter');
+    Object.assign(meter, {min: 0, max: 100, low: 30, high: 60, optimum: 0, value: Number(value)});
+    shown.append(element('b', '', String(value)), meter);
+  } else {
+    shown.append(...(value === null ? ['—'] : linked(typeof value === 'number' && name.includes('cart') ? value.toFixed(2) : String(value))));
+  }
+  return box;
+}
+
+function entryOf(kind, who, what, when, text) {
+  const item = element('li', 'entry ' + kind), head = element('small', '');
+  head.append(element('span', 'kind', what), ' ' + who + (when ? ' · ' + when : ''));
+  const body = element('p');
+  body.append(...linked(text));
+  item.append(head, body);
+  return item;
+}
+
+let shown = '';
 function showTicket(ticket) {
   $('detail').hidden = false;
   $('subject').textContent = ticket.subject;
-  $('meta').replaceChildren(priority(ticket.priority), document.createTextNode(
-    ' ' + (states[ticket.status] || ticket.status) + ' · ' + ticket.requester + ' · #' + ticket.id + ' · ' + time(ticket.created_at)));
-  $('tags').replaceChildren(...tagList(ticket.tags));
-  $('fields').replaceChildren(...Object.entries(ticket.custom_fields).flatMap(([name, value]) =>
-    [element('dt', '', label(name)), element('dd', '', value === null ? '—' : String(value))]));
-  const first = element('li', 'entry incoming');
-  first.append(element('small', '', ticket.requester + ' · description'), element('p', '', ticket.description));
-  $('entries').replaceChildren(first, ...ticket.entries.map(entry => {
-    const kind = entry.private ? 'private note' : entry.incoming ? 'customer' : entry.reply ? 'reply' : 'public note';
-    const item = element('li', 'entry' + (entry.incoming ? ' incoming' : '') + (entry.private ? ' private' : ''));
-    item.append(element('small', '', entry.author + ' · ' + kind + ' · ' + time(entry.created_at)), element('p', '', entry.text));
-    return item;
-  }));
-  $('entries').scrollTop = $('entries').scrollHeight;
+  $('meta').replaceChildren(priority(ticket.priority), element('span', 'state', state(ticket)), ...tagList(ticket.tags),
+                            element('span', 'from', ticket.requester + ' · #' + ticket.id + ' · ' + time(ticket.created_at)));
+  $('fields').replaceChildren(...Object.entries(ticket.custom_fields).sort(([a], [b]) => a.includes('conversation') - b.includes('conversation'))
+    .map(([name, value]) => field(name, value)));
+  $('entries').replaceChildren(entryOf('incoming', ticket.requester, 'Description', time(ticket.created_at), ticket.description),
+    ...ticket.entries.map(entry => {
+      const kind = entry.private ? 'private' : entry.incoming ? 'incoming' : entry.reply ? 'reply' : 'public';
+      const words = {private: 'Private note', incoming: 'Customer', reply: 'Reply', public: 'Public note'};
+      return entryOf(kind, entry.author, words[kind], time(entry.created_at), entry.text);
+    }));
+  // A ticket that is opened shows its beginning; what is new in it is scrolled to.
+  const now = ticket.id + ' ' + ticket.entries.length;
+  if (shown && now !== shown && shown.startsWith(ticket.id + ' ')) $('entries').lastChild.scrollIntoView({block: 'nearest'});
+  else if (now !== shown) $('entries').scrollTop = 0;
+  shown = now;
 }
 
 async function show() {

@@ -6,7 +6,7 @@
 'use strict';
 (() => {
   const script = document.currentScript, base = new URL(script.src).origin;
-  const known = ['firstName', 'lastName', 'email', 'phone'];
+  const names = ['firstName', 'lastName', 'email', 'phone'];
   const heard = {}, pending = {}, person = {};
   let options = null, user = null, panel = null, opened = false, making = null;
 
@@ -21,10 +21,12 @@
 
   async function setProperties(given) {
     if (!options) throw new Error('not initialised');
-    for (const name in given) (known.includes(name) ? person : pending)[name] = String(given[name]);
+    for (const name in given) (names.includes(name) ? person : pending)[name] = String(given[name]);
     if (user) await post('/sandbox/customers/' + user.user_id + '/properties', pending);
     return answer(given);
   }
+
+  const known = () => ({alias: user.user_id, restoreId: user.user_id + '.' + user.conversation_id});
 
   function make() {
     return making ??= (async () => {
@@ -32,7 +34,7 @@
                                                      reference_id: options.externalId});
       await post('/sandbox/customers/' + made.user_id + '/properties', pending);
       user = made;
-      tell('user:created', {restoreId: user.user_id + '.' + user.conversation_id});
+      tell('user:created', known());
     })();
   }
 
@@ -169,7 +171,7 @@
     user: {
       setProperties,
       create: given => setProperties(given || {}).then(make).then(() => answer({})),
-      get: () => user ? answer({restoreId: user.user_id + '.' + user.conversation_id}) : Promise.reject({success: false, status: 404}),
+      get: () => user ? answer(known()) : Promise.reject({success: false, status: 404}),
     },
   };
   if (!script.src.endsWith('/widget.js')) init(window.fcSettings);

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small shop: products, a cart, a checkout whose card payment is always declined. Of Deskbell it knows what any shop
-// knows: deskbell.context and deskbell.signal. All text is set as text, never as HTML.
+// knows: deskbell.context and deskbell.signal. Only the telephone at the end is the stand-in's own. All text is set as
+// text, never as HTML.
 'use strict';
 const goods = [
-  {name: 'Alder lounge chair', note: 'Oiled oak, linen seat', price: 149.5, tone: 'a'},
-  {name: 'Ember fire bowl', note: 'Corten steel, 70 cm', price: 219, tone: 'b'},
-  {name: 'Harbour table', note: 'Seats six, folds to four', price: 489, tone: 'c'},
-  {name: 'Moth lantern', note: 'Solar, three heights', price: 34.9, tone: 'd'},
-  {name: 'Fennel planter', note: 'Fibre clay, drained', price: 58, tone: 'e'},
-  {name: 'Drift parasol', note: 'Three metres, tilts', price: 349.9, tone: 'f'},
+  {name: 'Alder lounge chair', note: 'Oiled oak, linen seat', price: 149.5, picture: 'chair'},
+  {name: 'Ember fire bowl', note: 'Corten steel, 70 cm', price: 219, picture: 'bowl'},
+  {name: 'Drift parasol', note: 'Three metres, tilts', price: 349.9, picture: 'parasol'},
+  {name: 'Harbour table', note: 'Seats six, folds to four', price: 489, picture: 'table'},
+  {name: 'Moth lantern', note: 'Solar, three heights', price: 34.9, picture: 'lantern'},
+  {name: 'Fennel planter', note: 'Fibre clay, drained', price: 58, picture: 'planter'},
 ];
+const screens = ['products', 'delivery', 'cart', 'checkout', 'thanks'];
 const $ = id => document.getElementById(id);
 const money = amount => '€ ' + amount.toFixed(2);
-const cart = new Map();
-let screen = 'products';
+const cart = new Map(JSON.parse(sessionStorage.getItem('cart') || '[]'));
+let screen = 'products', proof;
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -22,54 +24,92 @@ function element(tag, name, text) {
   return made;
 }
 
-const lines = () => goods.filter(good => cart.get(good)).map(good => ({name: good.name, quantity: cart.get(good), price: good.price}));
+function picture(good, name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg'), use = document.createElementNS(svg.namespaceURI, 'use');
+  svg.setAttribute('class', name);
+  svg.setAttribute('aria-hidden', 'true');
+  use.setAttribute('href', '/sandbox/goods.svg#' + good.picture);
+  svg.append(use);
+  return svg;
+}
+
+const inCart = () => goods.filter(good => cart.get(good.name));
+const lines = () => inCart().map(good => ({name: good.name, quantity: cart.get(good.name), price: good.price}));
 const total = () => lines().reduce((sum, line) => sum + line.price * line.quantity, 0);
+const cartUrl = () => new URL('#cart', location).href;
 
 // All that a shop has to tell.
 function tell() {
-  window.deskbell?.context({cartValue: total(), currency: 'EUR', cartUrl: '#cart', screen, items: lines()});
+  window.deskbell?.context({cartValue: total(), currency: 'EUR', cartUrl: cartUrl(), screen, items: lines(), proof});
+}
+
+// A shop that signs carts asks its own server for the signature; here the stand-in plays that server. Without a key it
+// has none.
+let asked = 0;
+async function sign() {
+  const mine = ++asked;
+  const answer = await fetch('/sandbox/cart-proof', {method: 'POST', headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({value: total().toFixed(2), currency: 'EUR', url: cartUrl()})}).catch(() => null);
+  if (!answer?.ok || mine !== asked) return;
+  proof = (await answer.json()).proof;
+  if (proof) tell();
 }
 
 function put(good, quantity) {
-  cart.set(good, Math.max(0, quantity));
+  cart.set(good.name, Math.max(0, quantity));
+  sessionStorage.setItem('cart', JSON.stringify([...cart]));
   show();
+  sign();
+}
+
+function cartLine(good) {
+  const line = element('li', ''), less = element('button', 'quiet', '−'), more = element('button', 'quiet', '+');
+  const steps = element('span', 'stepper');
+  less.setAttribute('aria-label', 'Decrease ' + good.name);
+  more.setAttribute('aria-label', 'Increase ' + good.name);
+  less.addEventListener('click', () => put(good, cart.get(good.name) - 1));
+  more.addEventListener('click', () => put(good, cart.get(good.name) + 1));
+  steps.append(less, element('b', '', String(cart.get(good.name))), more);
+  line.append(picture(good, 'thumb'), element('span', 'what', good.name), steps, element('span', 'price', money(good.price * cart.get(good.name))));
+  return line;
+}
+
+function orderLine(good) {
+  const line = element('li', '');
+  line.append(picture(good, 'thumb'), element('span', 'what', cart.get(good.name) + ' × ' + good.name),
+              element('span', 'price', money(good.price * cart.get(good.name))));
+  return line;
 }
 
 function show() {
   $('count').textContent = lines().reduce((sum, line) => sum + line.quantity, 0);
-  $('total').textContent = money(total());
+  for (const id of ['total', 'cart-total', 'order-total']) $(id).textContent = money(total());
   $('empty').hidden = lines().length > 0;
-  $('to-checkout').hidden = lines().length === 0;
-  $('lines').replaceChildren(...goods.filter(good => cart.get(good)).map(good => {
-    const line = element('li', ''), less = element('button', '', '−'), more = element('button', '', '+');
-    less.setAttribute('aria-label', 'Decrease ' + good.name);
-    more.setAttribute('aria-label', 'Increase ' + good.name);
-    less.addEventListener('click', () => put(good, cart.get(good) - 1));
-    more.addEventListener('click', () => put(good, cart.get(good) + 1));
-    line.append(element('span', '', good.name), less, element('b', '', String(cart.get(good))), more, element('span', '', money(good.price * cart.get(good))));
-    return line;
-  }));
+  $('to-checkout').hidden = $('sum').hidden = lines().length === 0;
+  $('lines').replaceChildren(...inCart().map(cartLine));
+  $('order').replaceChildren(...inCart().map(orderLine));
   tell();
 }
 
 function go() {
-  screen = ['cart', 'checkout', 'thanks'].find(name => location.hash === '#' + name) || 'products';
-  for (const name of ['products', 'cart', 'checkout', 'thanks']) $('page-' + name).hidden = name !== screen;
-  $('told').textContent = '';
+  screen = screens.find(name => location.hash === '#' + name) || 'products';
+  for (const name of screens) $('page-' + name).hidden = name !== screen;
+  $('told').textContent = $('promo-told').textContent = '';
+  scrollTo(0, 0);
   show();
 }
 
 for (const good of goods) {
   const card = element('article', 'card'), row = element('div', 'row'), add = element('button', '', 'Add');
   add.setAttribute('aria-label', 'Add ' + good.name);
-  add.addEventListener('click', () => put(good, (cart.get(good) || 0) + 1));
+  add.addEventListener('click', () => put(good, (cart.get(good.name) || 0) + 1));
   row.append(element('b', '', money(good.price)), add);
-  card.append(element('div', 'photo tone-' + good.tone), element('h2', '', good.name), element('p', '', good.note), row);
+  card.append(picture(good, 'photo'), element('h2', '', good.name), element('p', '', good.note), row);
   $('products').append(card);
 }
 
 $('use-promo').addEventListener('click', () => {
-  $('told').textContent = 'This code is not valid any more.';
+  $('promo-told').textContent = 'This code is not valid any more.';
   window.deskbell?.signal('promo_refused');
 });
 
@@ -77,6 +117,7 @@ $('checkout').addEventListener('submit', event => {
   event.preventDefault();
   if (new FormData($('checkout')).get('means') === 'working') {
     cart.clear();
+    sessionStorage.removeItem('cart');
     location.hash = '#thanks';
     return;
   }
@@ -84,5 +125,23 @@ $('checkout').addEventListener('submit', event => {
   window.deskbell?.signal('payment_declined');
 });
 
+// ---------------------------------------------------------------- the stand-in's telephone
+// "Call us" dials on a real page. Here it opens a telephone to play with.
+document.addEventListener('click', event => {
+  if (!event.composedPath().some(part => part instanceof HTMLAnchorElement && part.protocol === 'tel:')) return;
+  event.preventDefault();
+  $('telephone-told').textContent = '';
+  $('telephone').showModal();
+});
+$('telephone-close').addEventListener('click', () => $('telephone').close());
+$('telephone-form').addEventListener('submit', async event => {
+  event.preventDefault();
+  const said = new FormData($('telephone-form'));
+  const answer = await fetch('/sandbox/calls', {method: 'POST', headers: {'Content-Type': 'application/json'},
+    body: JSON.stringify({from: said.get('from'), outcome: said.get('outcome')})}).catch(() => null);
+  $('telephone-told').textContent = answer?.ok ? 'The call is in the list of calls.' : 'This call could not be placed.';
+});
+
 window.addEventListener('hashchange', go);
 go();
+sign();
