@@ -4,6 +4,7 @@
 #include "http-front/confine.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -37,10 +38,12 @@ void confine_early(void)
 
 bool confine_files(const struct config *config)
 {
+    char log[PATH_MAX]; // opened anew on USR1
     const struct landlock_path paths[] = {
         {config->state_dir, LANDLOCK_OWN},
         {*config->backup_dir ? config->backup_dir : config->state_dir, LANDLOCK_OWN},
         {config->runtime_dir, LANDLOCK_SOCKET},
+        {log_folder(config->log_file, log, sizeof log), LANDLOCK_APPEND},
         {seam_once_folder(), LANDLOCK_OWN}, // tests only
         {"/dev/null", LANDLOCK_DEVICE},
         {"/dev/urandom", LANDLOCK_READ},

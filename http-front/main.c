@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // deskbell-front: the only process that listens, and the only owner of the ledger. Started by deskbelld with the
 // descriptors of proto/pipes.h. Knows webhook keys and tokens; knows no API key, and cannot open one. main() reads in
-// the order of a life: read the keys, shed what is not needed, stage, open the ledger, serve, drain, close.
+// the order of a life: read the keys, shed what is not needed, stage, wait until nobody else has the ledger, open it,
+// serve, drain, close.
 #include <czmq.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +40,7 @@ enum {
     HISTORY_DAYS = 7,
     HTTP_DRAIN_MS = 1000,
     STOP_MARGIN_MS = 2000, // between our own deadline and the supervisor's
+    COMMIT_MS = 1000,      // for what is being written when another front takes over
 };
 
 struct front {
@@ -57,6 +60,7 @@ struct front {
     bool dispatching;
     int leave_fd; // eventfd: the dispatcher says that it is time to go
     int signal_fd;
+    atomic_bool handing_over; // set before leave_fd is raised: another front is waiting for the ledger
 };
 
 static bool fail(const char *event, const char *why)
@@ -72,10 +76,11 @@ static bool block_signals(struct front *front)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
     // Blocked before any thread runs: they inherit it, and signals become data.
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return false;
-    front->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    front->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     front->leave_fd = eventfd(0, EFD_CLOEXEC);
     return front->signal_fd >= 0 && front->leave_fd >= 0;
 }
@@ -162,6 +167,47 @@ static bool stage(struct front *front)
     return pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_STAGED, 0);
 }
 
+// True when a signal says that it is time to leave. USR1: the log file is opened anew.
+static bool signals_say_leave(const struct front *front)
+{
+    struct signalfd_siginfo info;
+    while (read(front->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo != SIGUSR1)
+            return true;
+        if (*front->config->log_file && !log_reopen(front->config->log_file))
+            log_error("log_not_reopened", "problem=%s", strerror(errno));
+    }
+    return false;
+}
+
+enum go { GO_OPEN, GO_LEAVE, GO_FAIL };
+
+// Stands by, with everything but the ledger, until the supervisor says that nobody else has that. OPEN is the first
+// record on the control pipe; what follows it is the dispatcher's.
+static enum go stand_by(const struct front *front)
+{
+    struct pollfd fds[] = {{front->signal_fd, POLLIN, 0}, {PIPES_FD_CONTROL, POLLIN, 0}};
+    struct pipes_reader reader = {0};
+    struct pipes_control record;
+    for (;;) {
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            return GO_FAIL;
+        if (signals_say_leave(front))
+            return GO_LEAVE;
+        enum pipes_result result = pipes_read_control(&reader, PIPES_FD_CONTROL, &record);
+        if (result == PIPES_RECORD && record.kind == PIPES_CONTROL_OPEN)
+            return GO_OPEN;
+        if (result == PIPES_EOF) {
+            log_info("leaving", "why=%s", "the supervisor is gone");
+            return GO_LEAVE;
+        }
+        if (result != PIPES_NOTHING) {
+            log_error("control", "problem=%s", "the first word of the supervisor is not OPEN");
+            return GO_FAIL;
+        }
+    }
+}
+
 static uint64_t wall_ms(void)
 {
     return (uint64_t)clock_wall_ms();
@@ -188,10 +234,11 @@ static bool open_ledger(struct front *front)
     return front->committer != NULL;
 }
 
-static void ask_to_leave(void *arg)
+static void ask_to_leave(void *arg, bool handing_over)
 {
     struct front *front = arg;
     uint64_t one = 1;
+    atomic_store(&front->handing_over, handing_over);
     if (write(front->leave_fd, &one, sizeof one) != (ssize_t)sizeof one)
         log_error("leave", "problem=%s", strerror(errno));
 }
@@ -238,23 +285,27 @@ static bool serve(struct front *front)
     return pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_READY, 0);
 }
 
-// Waits until a signal, the supervisor's STOP or its end says so.
+// Waits until a signal, the supervisor's word or its end says so.
 static void wait_to_leave(const struct front *front)
 {
     struct pollfd fds[] = {{front->signal_fd, POLLIN, 0}, {front->leave_fd, POLLIN, 0}};
-    while (poll(fds, 2, -1) < 0 && errno == EINTR)
-        ;
+    do
+        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+            abort();
+    while (!signals_say_leave(front) && !(fds[1].revents & POLLIN));
 }
 
 // Intake first, then what is out, then the ledger: whoever was answered 200 is on disk, and what is not finished is in
-// doubt.
+// doubt. When another front takes over, what is out stays with its workers, and nobody is waited for but the disk.
 static void drain(struct front *front)
 {
+    bool handing_over = atomic_load(&front->handing_over);
     int64_t until = clock_mono_ms() + front->config->timing.stop_seconds * 1000 - STOP_MARGIN_MS;
     health_set_draining(true);
     size_t left = front->http ? http_drain(front->http, HTTP_DRAIN_MS) : 0;
     if (front->dispatching) {
         int64_t now = clock_mono_ms();
+        until = handing_over ? now + COMMIT_MS : until;
         dispatcher_drain(front->dispatcher, until > now ? (uint64_t)(until - now) : 0);
         pthread_join(front->dispatcher_thread, NULL);
     }
@@ -262,13 +313,14 @@ static void drain(struct front *front)
     if (front->http && !http_quiet(front->http))
         _exit(PIPES_EXIT_ASKED);
     committer_free(&front->committer);
-    dispatcher_free(&front->dispatcher);
+    if (!handing_over) // what waits in memory may be much, and nobody needs it freed
+        dispatcher_free(&front->dispatcher);
     expirer_free(&front->expirer);
     ledger_close(&front->ledger);
-    log_info("drained", "connections_left=%zu", left);
+    log_info("drained", "connections_left=%zu handing_over=%d", left, handing_over);
     if (!pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_DRAINED, 0))
         log_debug("status_pipe", "problem=%s", strerror(errno));
-    if (left)
+    if (left || handing_over)
         _exit(PIPES_EXIT_ASKED); // a request still running would be waited for, and has nothing left to ask
 }
 
@@ -286,9 +338,10 @@ int main(int argc, char **argv)
     if (!block_signals(&front) || !load_config(&front))
         return PIPES_EXIT_FAILED;
     // No thread and nothing of CZMQ before the files are confined: what runs already would not be.
-    bool ok = load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front) && open_ledger(&front) &&
-              serve(&front);
-    if (ok) {
+    bool ok = load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front);
+    enum go go = ok ? stand_by(&front) : GO_FAIL;
+    ok = go == GO_LEAVE || (go == GO_OPEN && open_ledger(&front) && serve(&front));
+    if (ok && go == GO_OPEN) {
         confine_calls();
         seam_try("main");
         wait_to_leave(&front);

@@ -35,6 +35,8 @@ struct config_front {
 struct config_workers {
     int64_t count;
     int64_t in_flight; // calls at once in each
+    int64_t recycle_jobs; // 0: never
+    int64_t recycle_mb;   // 0: never
 };
 
 struct config_freshchat {
@@ -129,6 +131,7 @@ struct config {
     char *runtime_dir;
     char *backup_dir; // empty: backups only below state_dir
     enum log_level log_level;
+    char *log_file; // empty: stderr
     enum config_mode mode;
     int64_t retention_days;
     int64_t dedup_days;

@@ -10,6 +10,7 @@
 enum landlock_access {
     LANDLOCK_READ,   // read files, list folders, below the path or the file itself
     LANDLOCK_DEVICE, // read and write that device
+    LANDLOCK_APPEND, // write files that are there, below the path: the log's folder
     LANDLOCK_SOCKET, // a folder for unix sockets: make, remove, use
     LANDLOCK_OWN,    // everything that changes or reads files and folders below the path; never execution
 };

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -78,6 +79,50 @@ const char *log_level_name(enum log_level level)
 void log_set_fd(int fd)
 {
     atomic_store(&log_fd, fd);
+}
+
+int log_open_file(const char *path)
+{
+    // O_NONBLOCK: a fifo that nobody reads is refused, not waited for.
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    struct stat st;
+
+    if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+        close(fd);
+        errno = EINVAL;
+        return -1;
+    }
+    return fd;
+}
+
+bool log_use(int fd)
+{
+    if (dup2(fd, STDERR_FILENO) != STDERR_FILENO)
+        return false;
+    atomic_store(&log_to_journal, stderr_is_journal());
+    return true;
+}
+
+bool log_reopen(const char *path)
+{
+    int fd = log_open_file(path);
+    bool ok = fd >= 0 && log_use(fd);
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+    return ok;
+}
+
+char *log_folder(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    snprintf(out, size, "%.*s", slash ? (int)(slash - path) : 0, path);
+    if (slash == path && size > 1)
+        strcpy(out, "/");
+    return out;
 }
 
 bool log_enabled(enum log_level level)

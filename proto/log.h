@@ -26,6 +26,18 @@ bool log_level_parse(const char *text, enum log_level *level);
 // Returns the level's name.
 const char *log_level_name(enum log_level level);
 
+// Opens a file to append to (mode 0640), for log_use. Returns its descriptor, close-on-exec, or -1 with errno.
+int log_open_file(const char *path);
+
+// From now on descriptor 2, and with it the log, is what `fd` refers to, in one step: no line is lost. False with errno.
+bool log_use(int fd);
+
+// Opens the file anew and uses it, so that one that was renamed is let go. False with errno, and the old one stays.
+bool log_reopen(const char *path);
+
+// The folder of a log file, for those who may open no other file: written to `out` (room for a path), "" for "".
+char *log_folder(const char *path, char *out, size_t size);
+
 // For tests: where lines go instead of stderr (descriptor 2).
 void log_set_fd(int fd);
 

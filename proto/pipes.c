@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records between deskbelld and its children, for both sides. A record is 16 or 24 bytes, far below PIPE_BUF, so a
+// The records between deskbelld and its children, for both sides. A record is 24 bytes, far below PIPE_BUF, so a
 // write is whole or not at all; the reader still takes any split of the bytes, because nothing forbids a short read.
 #include "proto/pipes.h"
 
@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATUS_MAGIC  0x53424b44u // "DKBS"
-#define CONTROL_MAGIC 0x43424b44u // "DKBC"
+#define STATUS_MAGIC  0x54424b44u // "DKBT"
+#define CONTROL_MAGIC 0x45424b44u // "DKBE"
 
-static_assert(sizeof(struct pipes_status) == 16 && sizeof(struct pipes_control) == 24, "records have no holes");
+static_assert(sizeof(struct pipes_status) == 24 && sizeof(struct pipes_control) == 24, "records have no holes");
 static_assert(sizeof(struct pipes_control) <= PIPE_BUF, "one write is one record");
 static_assert(sizeof(struct pipes_control) <= sizeof(((struct pipes_reader *)0)->bytes), "a reader holds a record");
 
@@ -32,7 +32,12 @@ static bool write_record(int fd, const void *record, size_t size)
 
 bool pipes_write_status(int fd, enum pipes_status_kind kind, uint64_t progress)
 {
-    struct pipes_status record = {STATUS_MAGIC, kind, progress};
+    return pipes_write_status_value(fd, kind, progress, 0);
+}
+
+bool pipes_write_status_value(int fd, enum pipes_status_kind kind, uint64_t progress, uint64_t value)
+{
+    struct pipes_status record = {STATUS_MAGIC, kind, progress, value};
 
     return write_record(fd, &record, sizeof record) || (errno == EAGAIN && kind == PIPES_STATUS_BEAT);
 }
@@ -67,7 +72,7 @@ enum pipes_result pipes_read_status(struct pipes_reader *reader, int fd, struct 
     enum pipes_result result = read_record(reader, fd, record, sizeof *record);
 
     if (result == PIPES_RECORD &&
-        (record->magic != STATUS_MAGIC || record->kind < PIPES_STATUS_STAGED || record->kind > PIPES_STATUS_DRAINED))
+        (record->magic != STATUS_MAGIC || record->kind < PIPES_STATUS_STAGED || record->kind > PIPES_STATUS_RELEASED))
         return PIPES_BROKEN;
     return result;
 }
@@ -77,7 +82,7 @@ enum pipes_result pipes_read_control(struct pipes_reader *reader, int fd, struct
     enum pipes_result result = read_record(reader, fd, record, sizeof *record);
 
     if (result == PIPES_RECORD && (record->magic != CONTROL_MAGIC || record->kind < PIPES_CONTROL_ROSTER_BEGIN ||
-                                   record->kind > PIPES_CONTROL_STOP))
+                                   record->kind > PIPES_CONTROL_HANDOVER))
         return PIPES_BROKEN;
     return result;
 }

@@ -32,12 +32,14 @@ enum pipes_status_kind {
     PIPES_STATUS_READY = 2,   // handlers, sockets and store work
     PIPES_STATUS_BEAT = 3,    // every second, from the loop that does the work, never from a thread of its own
     PIPES_STATUS_DRAINED = 4, // intake stopped and nothing out any more; exit follows
+    PIPES_STATUS_RELEASED = 5, // front only: the leaving worker of generation `value` has no job of ours any more
 };
 
 struct pipes_status {
     uint32_t magic;    // filled in and checked by the functions below
     uint32_t kind;     // enum pipes_status_kind
     uint64_t progress; // grows with the work done; what it counts is the child's business
+    uint64_t value;    // a worker's BEAT: the jobs it has reported since its start; RELEASED: a generation; else 0
 };
 
 enum pipes_control_kind {
@@ -46,6 +48,9 @@ enum pipes_control_kind {
     PIPES_CONTROL_ROSTER_END = 3,    // the roster counts from here
     PIPES_CONTROL_REAPED = 4,        // slot, generation: waitpid saw this worker dead; it can write nothing any more
     PIPES_CONTROL_STOP = 5,          // leave in order, as on SIGTERM, which is what deskbelld sends today
+    PIPES_CONTROL_ROSTER_LEAVING = 6, // as ROSTER_WORKER, but it is to get no new job; RELEASED answers it
+    PIPES_CONTROL_OPEN = 7,     // nobody has the ledger: open it and serve. The first record that a front gets
+    PIPES_CONTROL_HANDOVER = 8, // another front takes over: leave without waiting for what is out
 };
 
 struct pipes_control {
@@ -60,6 +65,9 @@ struct pipes_control {
 // supervisor is then behind, not gone). False with errno otherwise: EPIPE when the supervisor is gone (SIGPIPE must be
 // ignored), EAGAIN when another kind than BEAT did not fit: try again.
 bool pipes_write_status(int fd, enum pipes_status_kind kind, uint64_t progress) __attribute__((warn_unused_result));
+// The same for the kinds that carry a value.
+bool pipes_write_status_value(int fd, enum pipes_status_kind kind, uint64_t progress, uint64_t value)
+    __attribute__((warn_unused_result));
 
 // Writes one control record. Returns false with errno (EAGAIN: pipe full) when it was not written.
 bool pipes_write_control(int fd, enum pipes_control_kind kind, uint32_t slot, uint64_t generation, uint32_t pid)

@@ -17,32 +17,44 @@ enum event {
     EVENT_WANTED, // a process is wished for
     EVENT_DUE,    // due_ms has passed
     EVENT_READY,  // the process said READY
+    EVENT_STAGED, // the process said STAGED
     EVENT_SIGN,   // the process said anything else
+    EVENT_OPEN,   // the ledger is free for it
     EVENT_REAPED, // waitpid
+    EVENT_LEAVE,  // finish what it has, or hand over, and leave
+    EVENT_FREED,  // the front has no job of it out any more
     EVENT_STOP,   // leave in order
     EVENT_KILL,   // leave now
     EVENTS,
 };
 
+bool children_is_front(uint32_t slot)
+{
+    return slot == PIPES_FRONT_SLOT || slot == CHILDREN_OTHER_FRONT;
+}
+
 const char *children_role(uint32_t slot)
 {
-    return slot == PIPES_FRONT_SLOT ? "front" : "worker";
+    return children_is_front(slot) ? "front" : "worker";
 }
 
 const char *children_state_name(enum child_state state)
 {
-    static const char *const names[] = {"idle", "waiting", "starting", "ready", "stopping", "aborted", "killed"};
+    static const char *const names[] = {"idle",    "waiting",  "starting", "staged", "ready",
+                                        "leaving", "stopping", "aborted",  "killed"};
 
     assert(state < CHILD_STATES);
     return names[state];
 }
 
-void children_init(struct children *children, const struct children_ops *ops, void *context, int64_t silent_ms,
-                   int64_t stop_ms)
+void children_init(struct children *children, const struct children_ops *ops, void *context, uint64_t edition,
+                   int64_t silent_ms, int64_t stop_ms)
 {
     memset(children, 0, sizeof *children);
     children->ops = ops;
     children->context = context;
+    children->front = PIPES_FRONT_SLOT;
+    children->edition = edition;
     children->silent_ms = silent_ms;
     children->stop_ms = stop_ms;
     roster_init(&children->roster);
@@ -70,16 +82,26 @@ void children_close(struct children *children)
     }
 }
 
+static bool is_leaving(const struct children *children, const struct child *c)
+{
+    return c->edition != children->edition || c->state >= CHILD_LEAVING;
+}
+
 static void publish_roster(struct children *children)
 {
-    struct roster_worker workers[CHILDREN_MAX_WORKERS];
+    struct roster_worker workers[CHILDREN_WORKER_SLOTS];
     size_t count = 0;
 
-    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++) {
-        const struct child *c = &children->slots[slot];
+    if (children->roster.fd < 0)
+        return; // the next front is told when it opens
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++) {
+        struct child *c = &children->slots[slot];
         // Also one that is asked to leave or killed: until waitpid it may still write.
-        if (c->pid && c->was_ready)
-            workers[count++] = (struct roster_worker){slot, c->generation, (uint32_t)c->pid};
+        if (!c->pid || !c->was_ready || (!c->joined && c->edition != children->edition))
+            continue;
+        c->joined = true;
+        workers[count++] =
+            (struct roster_worker){slot, c->generation, (uint32_t)c->pid, is_leaving(children, c)};
     }
     roster_publish(&children->roster, workers, count);
 }
@@ -95,19 +117,41 @@ static void wait_for_restart(struct children *children, struct child *c, int64_t
     c->due_ms = now_ms + wait;
 }
 
+static void do_forget(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)children, (void)now_ms;
+    c->wanted = false;
+    c->state = CHILD_IDLE;
+    c->due_ms = INT64_MAX;
+}
+
+// The front in c may have the ledger: it is told so, and who works.
+static void open_front(struct children *children, struct child *c)
+{
+    roster_attach(&children->roster, c->control_fd);
+    roster_say(&children->roster, PIPES_CONTROL_OPEN);
+    publish_roster(children);
+}
+
 static void do_start(struct children *children, struct child *c, int64_t now_ms)
 {
     uint64_t generation = children->ops->next_generation(children->context);
-    pid_t pid = children->ops->spawn(children->context, c->slot, generation, &c->status_fd, &c->control_fd);
+    pid_t pid;
 
     assert(generation > c->generation);
+    c->edition = c->wanted_edition;
     c->generation = generation;
-    c->was_ready = false;
-    c->progress = 0;
+    c->was_ready = c->joined = c->released = false;
+    c->progress = c->jobs = 0;
+    c->jitter = children->ops->random(children->context) % 1024;
     memset(&c->reader, 0, sizeof c->reader);
+    pid = children->ops->spawn(children->context, c->slot, generation, c->edition, &c->status_fd, &c->control_fd);
     if (pid < 0) {
         // No process, no descriptors: a full process table. As bad as a death before READY.
-        wait_for_restart(children, c, -1, now_ms);
+        if (c->wanted)
+            wait_for_restart(children, c, -1, now_ms);
+        else
+            do_forget(children, c, now_ms);
         return;
     }
     c->pid = pid;
@@ -117,16 +161,31 @@ static void do_start(struct children *children, struct child *c, int64_t now_ms)
     c->due_ms = now_ms + CHILDREN_START_MS;
     log_info("child_started", "child=%s slot=%u generation=%llu child_pid=%d", children_role(c->slot), c->slot,
              (unsigned long long)generation, (int)pid);
-    if (c->slot == PIPES_FRONT_SLOT) {
-        roster_attach(&children->roster, c->control_fd);
-        publish_roster(children);
-    }
+    if (c->slot == children->front)
+        open_front(children, c);
 }
 
 static void do_want(struct children *children, struct child *c, int64_t now_ms)
 {
     c->wanted = true;
     do_start(children, c, now_ms);
+}
+
+static void do_staged(struct children *children, struct child *c, int64_t now_ms)
+{
+    if (!children_is_front(c->slot) || c->slot == children->front) {
+        c->due_ms = now_ms + CHILDREN_START_MS; // a step on its way
+        return;
+    }
+    c->state = CHILD_STAGED;
+    c->due_ms = INT64_MAX; // how long it stands by is not its business
+}
+
+static void do_open(struct children *children, struct child *c, int64_t now_ms)
+{
+    c->state = CHILD_STARTING;
+    c->due_ms = now_ms + CHILDREN_START_MS;
+    open_front(children, c);
 }
 
 static void do_ready(struct children *children, struct child *c, int64_t now_ms)
@@ -137,7 +196,7 @@ static void do_ready(struct children *children, struct child *c, int64_t now_ms)
     c->due_ms = now_ms + children->silent_ms;
     log_info("child_ready", "child=%s slot=%u generation=%llu child_pid=%d after_ms=%lld", children_role(c->slot),
              c->slot, (unsigned long long)c->generation, (int)c->pid, (long long)(now_ms - c->started_ms));
-    if (c->slot != PIPES_FRONT_SLOT)
+    if (!children_is_front(c->slot) && c->edition == children->edition)
         publish_roster(children);
 }
 
@@ -211,12 +270,47 @@ static void do_want_again(struct children *children, struct child *c, int64_t no
     c->wanted = true;
 }
 
-static void do_forget(struct children *children, struct child *c, int64_t now_ms)
+// It has nothing to finish any more. A deadline that it was given before stays.
+static void do_let_go(struct children *children, struct child *c, int64_t now_ms)
 {
-    (void)children, (void)now_ms;
+    children->ops->signal(children->context, c->pid, SIGTERM);
+    c->state = CHILD_STOPPING;
+    if (c->due_ms < now_ms + CHILDREN_TERM_MS)
+        c->due_ms = now_ms + CHILDREN_TERM_MS;
+}
+
+static void do_leave(struct children *children, struct child *c, int64_t now_ms)
+{
     c->wanted = false;
-    c->state = CHILD_IDLE;
-    c->due_ms = INT64_MAX;
+    if (c->slot == children->front) {
+        roster_say(&children->roster, PIPES_CONTROL_HANDOVER);
+        c->state = CHILD_STOPPING;
+        c->due_ms = now_ms + CHILDREN_HANDOVER_MS;
+        return;
+    }
+    if (children_is_front(c->slot) || !c->joined) { // it has nothing
+        do_terminate(children, c, now_ms);
+        return;
+    }
+    c->state = CHILD_LEAVING;
+    c->due_ms = now_ms + children->stop_ms;
+    publish_roster(children);
+    if (c->released)
+        do_let_go(children, c, now_ms);
+}
+
+static void do_note_freed(struct children *children, struct child *c, int64_t now_ms)
+{
+    (void)now_ms;
+    c->released = c->edition != children->edition; // asked for by its edition alone: nothing new will come
+}
+
+// The working front is gone: what it said of workers says nothing of the next one's jobs.
+static void forget_front(struct children *children)
+{
+    roster_detach(&children->roster);
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
+        children->slots[slot].released = false;
 }
 
 // The process is dead and reaped. Its status pipe was read to the end before, so was_ready is the last word.
@@ -224,17 +318,18 @@ static void do_reaped(struct children *children, struct child *c, int64_t now_ms
 {
     int64_t ready_ms = c->was_ready ? now_ms - c->ready_ms : -1;
 
-    if (c->slot == PIPES_FRONT_SLOT)
-        roster_detach(&children->roster);
+    if (c->slot == children->front)
+        forget_front(children);
     close_fd(&c->status_fd);
     close_fd(&c->control_fd);
     children->ops->buried(children->context, c);
     c->pid = 0;
     c->was_ready = false;
-    if (c->slot != PIPES_FRONT_SLOT) {
+    if (c->joined) {
         roster_reaped(&children->roster, c->slot, c->generation);
         publish_roster(children);
     }
+    c->joined = c->released = false;
     if (c->wanted)
         wait_for_restart(children, c, ready_ms, now_ms);
     else
@@ -245,14 +340,42 @@ typedef void action(struct children *children, struct child *c, int64_t now_ms);
 
 // clang-format off
 static action *const actions[CHILD_STATES][EVENTS] = {
-    //                 WANTED         DUE        READY       SIGN              REAPED     STOP          KILL
-    [CHILD_IDLE]     = {do_want,       do_bug,    do_bug,     do_bug,           do_bug,    do_ignore,    do_ignore},
-    [CHILD_WAITING]  = {do_ignore,     do_start,  do_bug,     do_bug,           do_bug,    do_forget,    do_forget},
-    [CHILD_STARTING] = {do_ignore,     do_abort,  do_ready,   do_sign_starting, do_reaped, do_terminate, do_kill_unwanted},
-    [CHILD_READY]    = {do_ignore,     do_abort,  do_sign,    do_sign,          do_reaped, do_terminate, do_kill_unwanted},
-    [CHILD_STOPPING] = {do_want_again, do_kill,   do_ignore,  do_ignore,        do_reaped, do_ignore,    do_kill_unwanted},
-    [CHILD_ABORTED]  = {do_want_again, do_kill,   do_ignore,  do_ignore,        do_reaped, do_unwant,    do_kill_unwanted},
-    [CHILD_KILLED]   = {do_want_again, do_bug,    do_ignore,  do_ignore,        do_reaped, do_unwant,    do_unwant},
+    [CHILD_IDLE] = {
+        [EVENT_WANTED] = do_want, [EVENT_DUE] = do_bug, [EVENT_READY] = do_bug, [EVENT_STAGED] = do_bug,
+        [EVENT_SIGN] = do_bug, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_bug, [EVENT_LEAVE] = do_ignore,
+        [EVENT_FREED] = do_bug, [EVENT_STOP] = do_ignore, [EVENT_KILL] = do_ignore},
+    [CHILD_WAITING] = {
+        [EVENT_WANTED] = do_ignore, [EVENT_DUE] = do_start, [EVENT_READY] = do_bug, [EVENT_STAGED] = do_bug,
+        [EVENT_SIGN] = do_bug, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_bug, [EVENT_LEAVE] = do_forget,
+        [EVENT_FREED] = do_bug, [EVENT_STOP] = do_forget, [EVENT_KILL] = do_forget},
+    [CHILD_STARTING] = {
+        [EVENT_WANTED] = do_ignore, [EVENT_DUE] = do_abort, [EVENT_READY] = do_ready, [EVENT_STAGED] = do_staged,
+        [EVENT_SIGN] = do_sign_starting, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_leave,
+        [EVENT_FREED] = do_ignore, [EVENT_STOP] = do_terminate, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_STAGED] = {
+        [EVENT_WANTED] = do_bug, [EVENT_DUE] = do_bug, [EVENT_READY] = do_ignore, [EVENT_STAGED] = do_ignore,
+        [EVENT_SIGN] = do_ignore, [EVENT_OPEN] = do_open, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_leave,
+        [EVENT_FREED] = do_ignore, [EVENT_STOP] = do_terminate, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_READY] = {
+        [EVENT_WANTED] = do_ignore, [EVENT_DUE] = do_abort, [EVENT_READY] = do_sign, [EVENT_STAGED] = do_sign,
+        [EVENT_SIGN] = do_sign, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_leave,
+        [EVENT_FREED] = do_note_freed, [EVENT_STOP] = do_terminate, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_LEAVING] = {
+        [EVENT_WANTED] = do_want_again, [EVENT_DUE] = do_kill, [EVENT_READY] = do_ignore, [EVENT_STAGED] = do_ignore,
+        [EVENT_SIGN] = do_ignore, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_ignore,
+        [EVENT_FREED] = do_let_go, [EVENT_STOP] = do_terminate, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_STOPPING] = {
+        [EVENT_WANTED] = do_want_again, [EVENT_DUE] = do_kill, [EVENT_READY] = do_ignore, [EVENT_STAGED] = do_ignore,
+        [EVENT_SIGN] = do_ignore, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_unwant,
+        [EVENT_FREED] = do_ignore, [EVENT_STOP] = do_unwant, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_ABORTED] = {
+        [EVENT_WANTED] = do_want_again, [EVENT_DUE] = do_kill, [EVENT_READY] = do_ignore, [EVENT_STAGED] = do_ignore,
+        [EVENT_SIGN] = do_ignore, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_unwant,
+        [EVENT_FREED] = do_ignore, [EVENT_STOP] = do_unwant, [EVENT_KILL] = do_kill_unwanted},
+    [CHILD_KILLED] = {
+        [EVENT_WANTED] = do_want_again, [EVENT_DUE] = do_bug, [EVENT_READY] = do_ignore, [EVENT_STAGED] = do_ignore,
+        [EVENT_SIGN] = do_ignore, [EVENT_OPEN] = do_bug, [EVENT_REAPED] = do_reaped, [EVENT_LEAVE] = do_unwant,
+        [EVENT_FREED] = do_ignore, [EVENT_STOP] = do_unwant, [EVENT_KILL] = do_unwant},
 };
 // clang-format on
 
@@ -268,9 +391,44 @@ static void fire(struct children *children, uint32_t slot, enum event event, int
     actions[c->state][event](children, c, now_ms);
 }
 
-void children_want(struct children *children, uint32_t slot, int64_t now_ms)
+void children_want(struct children *children, uint32_t slot, uint64_t edition, int64_t now_ms)
 {
+    children->slots[slot].wanted_edition = edition;
     fire(children, slot, EVENT_WANTED, now_ms);
+}
+
+void children_try(struct children *children, uint32_t slot, uint64_t edition, int64_t now_ms)
+{
+    struct child *c = &children->slots[slot];
+
+    assert(c->state == CHILD_IDLE && slot != children->front);
+    c->wanted_edition = edition;
+    do_start(children, c, now_ms);
+}
+
+void children_keep(struct children *children, uint32_t slot)
+{
+    children->slots[slot].wanted = true;
+}
+
+void children_open(struct children *children, uint32_t slot, uint64_t edition, int64_t now_ms)
+{
+    assert(children->slots[children->front].pid == 0 && children_is_front(slot));
+    children->front = slot;
+    children->edition = edition;
+    fire(children, slot, EVENT_OPEN, now_ms);
+}
+
+void children_revert(struct children *children, uint32_t front, uint64_t edition)
+{
+    assert(children->slots[children->front].pid == 0 && children->slots[front].state == CHILD_IDLE);
+    children->front = front;
+    children->edition = edition;
+}
+
+void children_leave(struct children *children, uint32_t slot, int64_t now_ms)
+{
+    fire(children, slot, EVENT_LEAVE, now_ms);
 }
 
 void children_stop(struct children *children, uint32_t slot, int64_t now_ms)
@@ -283,18 +441,41 @@ void children_kill(struct children *children, uint32_t slot, int64_t now_ms)
     fire(children, slot, EVENT_KILL, now_ms);
 }
 
+// The working front says of one of its workers that it has nothing out there. Gossip, if it names nobody.
+static void take_released(struct children *children, uint64_t generation, int64_t now_ms)
+{
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++) {
+        if (children->slots[slot].pid && children->slots[slot].generation == generation)
+            fire(children, slot, EVENT_FREED, now_ms);
+    }
+}
+
 static void take_status(struct children *children, struct child *c, const struct pipes_status *record, int64_t now_ms)
 {
+    bool stands_still = record->progress == c->progress;
+
     c->progress = record->progress;
-    if (record->kind == PIPES_STATUS_READY) {
+    switch (record->kind) {
+    case PIPES_STATUS_READY:
         fire(children, c->slot, EVENT_READY, now_ms);
-        return;
-    }
-    if (record->kind != PIPES_STATUS_BEAT)
+        break;
+    case PIPES_STATUS_BEAT:
+        // What turns without getting anywhere is stuck as well.
+        if (!stands_still)
+            fire(children, c->slot, EVENT_SIGN, now_ms);
+        if (!children_is_front(c->slot))
+            c->jobs = record->value;
+        break;
+    case PIPES_STATUS_RELEASED:
+        if (c->slot == children->front)
+            take_released(children, record->value, now_ms);
+        break;
+    default:
         log_info(record->kind == PIPES_STATUS_STAGED ? "child_staged" : "child_drained",
                  "child=%s slot=%u generation=%llu child_pid=%d", children_role(c->slot), c->slot,
                  (unsigned long long)c->generation, (int)c->pid);
-    fire(children, c->slot, EVENT_SIGN, now_ms);
+        fire(children, c->slot, record->kind == PIPES_STATUS_STAGED ? EVENT_STAGED : EVENT_SIGN, now_ms);
+    }
 }
 
 void children_read(struct children *children, uint32_t slot, int64_t now_ms)
@@ -386,12 +567,30 @@ size_t children_ready_workers(const struct children *children)
 {
     size_t n = 0;
 
-    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++)
-        n += children->slots[slot].state == CHILD_READY;
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
+        n += children->slots[slot].state == CHILD_READY && children->slots[slot].edition == children->edition;
     return n;
 }
 
 bool children_front_ready(const struct children *children)
 {
-    return children->slots[PIPES_FRONT_SLOT].state == CHILD_READY;
+    return children->slots[children->front].state == CHILD_READY;
+}
+
+size_t children_wanted_workers(const struct children *children)
+{
+    size_t n = 0;
+
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
+        n += children->slots[slot].wanted && children->slots[slot].wanted_edition == children->edition;
+    return n;
+}
+
+uint32_t children_idle_worker(const struct children *children)
+{
+    for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++) {
+        if (children->slots[slot].state == CHILD_IDLE)
+            return slot;
+    }
+    return 0;
 }

@@ -135,7 +135,9 @@ bool instance_open(struct instance *instance, const char *state_dir, const char 
 {
     memset(instance, 0, sizeof *instance);
     instance->lock_fd = -1;
-    instance->runtime_dir = runtime_dir;
+    instance->runtime_dir = strdup(runtime_dir);
+    if (!instance->runtime_dir)
+        abort();
     if (!make_dir(state_dir, "state_dir", why, why_size) || !take_lock(instance, state_dir, why, why_size) ||
         !make_dir(runtime_dir, "runtime_dir", why, why_size) || !close_to_others(runtime_dir, why, why_size)) {
         instance_close(instance);
@@ -150,6 +152,8 @@ void instance_close(struct instance *instance)
     if (instance->lock_fd >= 0)
         close(instance->lock_fd);
     instance->lock_fd = -1;
+    free(instance->runtime_dir);
+    instance->runtime_dir = NULL;
 }
 
 uint64_t instance_next_generation(struct instance *instance)

@@ -12,7 +12,7 @@ struct instance {
     int lock_fd;             // every child inherits it, so the lock lives as long as any of them
     uint64_t generation;     // the last one given out
     uint64_t reserved;       // up to here they are noted in the lock file
-    const char *runtime_dir; // borrowed
+    char *runtime_dir;
 };
 
 // Makes the folders where they are missing (0700, their parents must exist), takes the lock STATE_DIR/lock and clears
@@ -20,7 +20,7 @@ struct instance {
 bool instance_open(struct instance *instance, const char *state_dir, const char *runtime_dir, char *why,
                    size_t why_size) __attribute__((warn_unused_result));
 
-// Lets go of our descriptor of the lock.
+// Lets go of our descriptor of the lock, and frees.
 void instance_close(struct instance *instance);
 
 // Returns a number larger than any before, also by an earlier instance on this state_dir, whatever the clock does.

@@ -78,6 +78,8 @@ static bool adopt_passed(struct listeners *listeners, char *why, size_t why_size
         if (!adopt(FIRST_PASSED_FD + i, admin ? &listeners->admin : &listeners->front, why, why_size))
             return false;
     }
+    listeners->front_passed = listeners->front >= 0;
+    listeners->admin_passed = listeners->admin >= 0;
     return true;
 }
 
@@ -96,7 +98,7 @@ static void log_one(const char *role, int fd)
 
 bool listeners_open(struct listeners *listeners, const struct config_front *config, char *why, size_t why_size)
 {
-    *listeners = (struct listeners){-1, -1};
+    *listeners = (struct listeners){.front = -1, .admin = -1};
     if (!adopt_passed(listeners, why, why_size) ||
         (listeners->front < 0 && (listeners->front = open_one(config->listen, "listen", why, why_size)) < 0) ||
         (listeners->admin < 0 &&
@@ -109,11 +111,67 @@ bool listeners_open(struct listeners *listeners, const struct config_front *conf
     return true;
 }
 
+static int another_descriptor(int fd)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0)
+        log_error("listener_not_copied", "error=%s", strerror(errno));
+    return copy;
+}
+
+// The socket for this address: one that is open already, by whichever name it had, or a new one.
+static int follow_one(const char *text, const char *key, const char *const old_texts[2], const int old_fds[2],
+                      char *why, size_t why_size)
+{
+    for (int i = 0; i < 2; i++) {
+        if (old_texts[i] && strcmp(text, old_texts[i]) == 0)
+            return another_descriptor(old_fds[i]);
+    }
+    return open_one(text, key, why, why_size);
+}
+
+bool listeners_follow(struct listeners *listeners, const struct config_front *config, const struct listeners *before,
+                      const struct config_front *config_before, char *why, size_t why_size)
+{
+    // What systemd passed has systemd's address, whatever the configuration says.
+    const char *front = before->front_passed ? NULL : config_before->listen;
+    const char *admin = before->admin_passed ? NULL : config_before->admin_listen;
+
+    *listeners = *before;
+    snprintf(why, why_size, "the listening sockets cannot be kept: %s", strerror(EMFILE));
+    listeners->front = before->front_passed
+                           ? another_descriptor(before->front)
+                           : follow_one(config->listen, "listen", (const char *const[]){front, admin},
+                                        (const int[]){before->front, before->admin}, why, why_size);
+    listeners->admin = before->admin_passed || listeners->front < 0
+                           ? another_descriptor(before->admin)
+                           : follow_one(config->admin_listen, "admin_listen", (const char *const[]){admin, front},
+                                        (const int[]){before->admin, before->front}, why, why_size);
+    if (listeners->front < 0 || listeners->admin < 0) {
+        listeners_close(listeners);
+        return false;
+    }
+    why[0] = '\0';
+    if (strcmp(config->listen, config_before->listen) != 0)
+        log_one("front", listeners->front);
+    if (strcmp(config->admin_listen, config_before->admin_listen) != 0)
+        log_one("admin", listeners->admin);
+    return true;
+}
+
+void listeners_revive(const struct listeners *listeners)
+{
+    if ((listeners->front >= 0 && listen(listeners->front, BACKLOG) != 0) ||
+        (listeners->admin >= 0 && listen(listeners->admin, BACKLOG) != 0))
+        log_warn("listener_not_revived", "error=%s", strerror(errno));
+}
+
 void listeners_close(struct listeners *listeners)
 {
     if (listeners->front >= 0)
         close(listeners->front);
     if (listeners->admin >= 0)
         close(listeners->admin);
-    *listeners = (struct listeners){-1, -1};
+    *listeners = (struct listeners){.front = -1, .admin = -1};
 }

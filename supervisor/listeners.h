@@ -13,6 +13,7 @@
 struct listeners {
     int front; // -1: not open
     int admin;
+    bool front_passed, admin_passed; // by systemd, which decided their addresses
 };
 
 // Opens both, non-blocking and close-on-exec. Sockets that systemd passed are told apart by the names "front" and
@@ -20,6 +21,16 @@ struct listeners {
 // `why`, and nothing open.
 bool listeners_open(struct listeners *listeners, const struct config_front *config, char *why, size_t why_size)
     __attribute__((warn_unused_result));
+
+// For a new configuration: what keeps its address (or was passed) is the same socket by another descriptor, the rest is
+// opened. False with one sentence in `why`, and nothing open; `before` stays as it is in any case.
+bool listeners_follow(struct listeners *listeners, const struct config_front *config, const struct listeners *before,
+                      const struct config_front *config_before, char *why, size_t why_size)
+    __attribute__((warn_unused_result));
+
+// A front that could not adopt a socket has ended its listening, to bind its address itself. Before they are given back
+// to systemd they listen again; otherwise this changes nothing.
+void listeners_revive(const struct listeners *listeners);
 
 void listeners_close(struct listeners *listeners);
 

@@ -17,6 +17,7 @@
 #include "proto/config.h"
 #include "proto/log.h"
 #include "proto/pipes.h"
+#include "supervisor/edition.h"
 #include "supervisor/supervisor.h"
 
 #define CONFIG_PATH "/etc/deskbell/deskbell.conf"
@@ -97,7 +98,7 @@ static int run_or_check(const struct options *options)
     size_t len = 0;
     int code = PIPES_EXIT_ASKED;
 
-    if (!supervisor_load(options->config_path, &config, &text, &len, &error)) {
+    if (!edition_read(options->config_path, &config, &text, &len, &error)) {
         fprintf(stderr, "deskbelld: %s\n", config_error_text(&error, message, sizeof message));
         return PIPES_EXIT_CONFIG;
     }
@@ -105,7 +106,7 @@ static int run_or_check(const struct options *options)
     if (options->check)
         printf("configuration %s is correct\n", options->config_path);
     else
-        code = supervisor_main(config, options->config_path, text, len);
+        code = supervisor_main(&config, options->config_path, text, len);
     free(text);
     config_free(&config);
     return code;

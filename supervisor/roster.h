@@ -24,6 +24,7 @@ struct roster_worker {
     uint32_t slot;
     uint64_t generation;
     uint32_t pid;
+    bool leaving; // it is to get no new job
 };
 
 void roster_init(struct roster *roster);
@@ -39,6 +40,9 @@ void roster_publish(struct roster *roster, const struct roster_worker *workers, 
 
 // Queues "slot s generation g is reaped". Only waitpid may be the reason.
 void roster_reaped(struct roster *roster, uint32_t slot, uint64_t generation);
+
+// Queues a record that names nobody: OPEN, HANDOVER.
+void roster_say(struct roster *roster, enum pipes_control_kind kind);
 
 // Writes what fits. Returns true while something still waits for room in the pipe.
 bool roster_flush(struct roster *roster);

@@ -13,6 +13,7 @@
 
 #include "proto/log.h"
 #include "proto/pipes.h"
+#include "supervisor/children.h"
 
 #ifndef DESKBELL_LIBEXEC
 #define DESKBELL_LIBEXEC "/usr/libexec/deskbell"
@@ -63,7 +64,7 @@ static char **gather_environment(void)
 
 static void program_path(const char *folder, uint32_t slot, char *out, size_t size)
 {
-    snprintf(out, size, "%s/%s", folder, slot == PIPES_FRONT_SLOT ? "deskbell-front" : "deskbell-worker");
+    snprintf(out, size, "%s/%s", folder, children_is_front(slot) ? "deskbell-front" : "deskbell-worker");
 }
 
 static bool has_helpers(const char *folder)
@@ -120,7 +121,7 @@ static bool place(int source, int target)
 // In the child: exactly the descriptors of proto/pipes.h, and nothing above them.
 static bool place_descriptors(const struct spawn *spawn, uint32_t slot, int status_fd, int control_fd)
 {
-    bool front = slot == PIPES_FRONT_SLOT;
+    bool front = children_is_front(slot);
     int config = fcntl(spawn->config_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
     int status = fcntl(status_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
     int control = fcntl(control_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
@@ -129,22 +130,24 @@ static bool place_descriptors(const struct spawn *spawn, uint32_t slot, int stat
     int admin = front ? fcntl(spawn->admin_listen_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
 
     if (!place(config, PIPES_FD_CONFIG) || !place(status, PIPES_FD_STATUS) || !place(control, PIPES_FD_CONTROL) ||
-        !place(lock, PIPES_FD_LOCK))
+        !place(lock, PIPES_FD_LOCK) || !place(spawn->log_fd, STDERR_FILENO))
         return false;
     if (front && (!place(listen, PIPES_FD_LISTEN) || !place(admin, PIPES_FD_ADMIN_LISTEN)))
         return false;
     return close_range(front ? PIPES_FD_ADMIN_LISTEN + 1 : PIPES_FD_LISTEN, ~0U, 0) == 0;
 }
 
-// In the child: nothing of deskbelld's signal handling stays.
+// In the child: nothing of deskbelld's signal handling stays. USR1 (open the log anew) comes blocked: it waits until the
+// child can take it, instead of ending it.
 static void reset_signals(void)
 {
-    sigset_t none;
+    sigset_t blocked;
 
     for (int s = 1; s < NSIG; s++)
         (void)signal(s, SIG_DFL); // fails for those that cannot be changed
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGUSR1);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 // In the child. Does not return.

@@ -14,6 +14,7 @@ struct spawn {
     char folder[1024]; // where the helper programs are
     char **environment;
     int config_fd;
+    int log_fd; // becomes the child's descriptor 2
     int lock_fd;
     int listen_fd;
     int admin_listen_fd;
@@ -26,7 +27,7 @@ bool spawn_init(struct spawn *spawn, char *why, size_t why_size) __attribute__((
 // Frees the environment; the descriptors stay their owners'.
 void spawn_free(struct spawn *spawn);
 
-// Starts the program for the slot (0: the front). Returns its pid and the parent's ends of its status pipe (read) and
+// Starts the program for the slot. Returns its pid and the parent's ends of its status pipe (read) and
 // control pipe (write), both non-blocking and close-on-exec; or -1, logged, with both -1.
 pid_t spawn_child(const struct spawn *spawn, uint32_t slot, uint64_t generation, int *status_fd, int *control_fd);
 

@@ -5,6 +5,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,13 +20,15 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 #include "proto/pipes.h"
-#include "proto/secret.h"
 #include "supervisor/children.h"
+#include "supervisor/edition.h"
 #include "supervisor/instance.h"
 #include "supervisor/listeners.h"
 #include "supervisor/notify.h"
-#include "supervisor/snapshot.h"
+#include "supervisor/reload.h"
 #include "supervisor/spawn.h"
+#include "supervisor/status.h"
+#include "supervisor/workforce.h"
 
 // The front closes the ledger before workers are asked; those hold nothing that is not on disk and get little time.
 #define WORKERS_STOP_MS 2000
@@ -39,27 +42,39 @@ enum phase {
     PHASE_KILLING,  // everything got SIGKILL
 };
 
+static const char *const phases[] = {"running", "draining", "stopping workers", "killing"};
+
 struct supervisor {
-    const struct config *config;
     const char *config_path;
+    struct edition *edition; // in force; while a reload opens the next one's front, still the one before
+    struct edition *next;    // of a reload, else NULL
     struct instance instance;
-    struct listeners listeners;
     struct spawn spawn;
     struct children children;
-    int config_fd;
+    struct reload reload;
+    struct workforce workforce;
+    struct status status;
+    bool reload_asked; // HUP, not begun
+    int stderr_fd;     // what descriptor 2 was at the start
     int signal_fd;
     enum phase phase;
     bool was_ready;                       // READY=1 was sent
     int64_t killed_by_ms;                 // PHASE_KILLING: when to stop waiting
     int64_t watchdog_ms, watchdog_due_ms; // 0: no watchdog
-    size_t told_workers;                  // what STATUS= said last
-    bool told_front;
 };
 
-static pid_t on_spawn(void *context, uint32_t slot, uint64_t generation, int *status_fd, int *control_fd)
+static pid_t on_spawn(void *context, uint32_t slot, uint64_t generation, uint64_t number, int *status_fd,
+                      int *control_fd)
 {
     struct supervisor *s = context;
+    const struct edition *edition = s->next && s->next->number == number ? s->next : s->edition;
 
+    if (edition->number != number)
+        abort();
+    s->spawn.config_fd = edition->config_fd;
+    s->spawn.log_fd = edition->log_fd >= 0 ? edition->log_fd : s->stderr_fd;
+    s->spawn.listen_fd = edition->listeners.front;
+    s->spawn.admin_listen_fd = edition->listeners.admin;
     return spawn_child(&s->spawn, slot, generation, status_fd, control_fd);
 }
 
@@ -91,37 +106,11 @@ static void on_buried(void *context, const struct child *child)
 {
     struct supervisor *s = context;
 
-    if (child->slot != PIPES_FRONT_SLOT)
+    if (!children_is_front(child->slot))
         instance_remove_socket(&s->instance, child->slot, child->generation);
 }
 
 static const struct children_ops ops = {on_spawn, on_signal, on_next_generation, on_random, on_buried};
-
-bool supervisor_load(const char *path, struct config **config, char **text, size_t *len, struct config_error *error)
-{
-    char *read_text;
-    size_t read_len = 0;
-    bool ok;
-
-    memset(error, 0, sizeof *error);
-    *config = NULL;
-    snprintf(error->file, sizeof error->file, "%s", path);
-    read_text = snapshot_read_file(path, &read_len, error->message, sizeof error->message);
-    if (!read_text)
-        return false;
-    ok = config_parse(read_text, read_len, path, config, error);
-    if (ok && !config_check_secrets(*config, error)) {
-        config_free(config);
-        ok = false;
-    }
-    if (ok && text) {
-        *text = read_text;
-        *len = read_len;
-    } else {
-        free(read_text);
-    }
-    return ok;
-}
 
 static int open_signals(void)
 {
@@ -140,42 +129,58 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-static bool open_all(struct supervisor *s, const char *text, size_t len, char *why, size_t why_size)
+static bool open_all(struct supervisor *s, struct config **config, const char *text, size_t len, char *why,
+                     size_t why_size)
 {
+    const char *state_dir = (*config)->state_dir, *runtime_dir = (*config)->runtime_dir;
+
+    // The lock first: who comes second is to be told so, and not that an address is taken.
     if (!spawn_init(&s->spawn, why, why_size) ||
-        !instance_open(&s->instance, s->config->state_dir, s->config->runtime_dir, why, why_size) ||
-        !listeners_open(&s->listeners, &s->config->front, why, why_size))
+        !instance_open(&s->instance, state_dir, runtime_dir, why, why_size) ||
+        !(s->edition = edition_new(config, text, len, NULL, why, why_size)))
         return false;
-    s->config_fd = snapshot_new(text, len);
     s->signal_fd = open_signals();
-    if (s->config_fd < 0 || s->signal_fd < 0) {
-        snprintf(why, why_size, "cannot open the configuration's snapshot or the signals: %s", strerror(errno));
+    s->stderr_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (s->signal_fd < 0 || s->stderr_fd < 0) {
+        snprintf(why, why_size, "cannot open the signals: %s", strerror(errno));
         return false;
     }
-    s->spawn.config_fd = s->config_fd;
     s->spawn.lock_fd = s->instance.lock_fd;
-    s->spawn.listen_fd = s->listeners.front;
-    s->spawn.admin_listen_fd = s->listeners.admin;
     return true;
 }
 
 static void close_all(struct supervisor *s)
 {
     children_close(&s->children);
-    listeners_close(&s->listeners);
-    if (s->config_fd >= 0)
-        close(s->config_fd);
+    if (s->edition)
+        listeners_revive(&s->edition->listeners);
+    edition_free(&s->next);
+    edition_free(&s->edition);
+    if (s->stderr_fd >= 0)
+        close(s->stderr_fd);
     if (s->signal_fd >= 0)
         close(s->signal_fd);
     spawn_free(&s->spawn);
     instance_close(&s->instance);
 }
 
+// What of the edition in force concerns deskbelld itself.
+static void heed(struct supervisor *s)
+{
+    const struct config *config = s->edition->config;
+
+    log_set_level(config->log_level);
+    if (!log_use(s->edition->log_fd >= 0 ? s->edition->log_fd : s->stderr_fd))
+        log_error("log_not_changed", "error=%s", strerror(errno));
+    s->children.silent_ms = config->timing.silent_child_seconds * 1000;
+    s->children.stop_ms = config->timing.stop_seconds * 1000;
+}
+
 static void start_all(struct supervisor *s, int64_t now_ms)
 {
-    for (uint32_t slot = 1; slot <= (uint32_t)s->config->workers.count; slot++)
-        children_want(&s->children, slot, now_ms);
-    children_want(&s->children, PIPES_FRONT_SLOT, now_ms);
+    for (uint32_t slot = 1; slot <= (uint32_t)s->edition->config->workers.count; slot++)
+        children_want(&s->children, slot, s->edition->number, now_ms);
+    children_want(&s->children, PIPES_FRONT_SLOT, s->edition->number, now_ms);
 }
 
 static void kill_all(struct supervisor *s, const char *reason, int64_t now_ms)
@@ -191,13 +196,15 @@ static void kill_all(struct supervisor *s, const char *reason, int64_t now_ms)
 
 static void begin_stop(struct supervisor *s, int64_t now_ms)
 {
-    log_info("stopping", "deadline_s=%lld", (long long)s->config->timing.stop_seconds);
+    reload_abandon(&s->reload, &s->children, now_ms);
+    workforce_call_off(&s->workforce, &s->children, now_ms);
+    log_info("stopping", "deadline_s=%lld", (long long)s->edition->config->timing.stop_seconds);
     notify_send("STOPPING=1\nSTATUS=finishing what was taken");
     s->phase = PHASE_DRAINING;
     for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
         // A worker that dies from now on is not replaced, and one that waits for its throttle is forgotten.
         s->children.slots[slot].wanted = false;
-        if (slot == PIPES_FRONT_SLOT || s->children.slots[slot].state == CHILD_WAITING)
+        if (children_is_front(slot) || s->children.slots[slot].state == CHILD_WAITING)
             children_stop(&s->children, slot, now_ms);
     }
 }
@@ -205,76 +212,121 @@ static void begin_stop(struct supervisor *s, int64_t now_ms)
 // Moves the stop on when what it waited for has happened. Draining is a phase looked at each round, not a wait.
 static void step_stop(struct supervisor *s, int64_t now_ms)
 {
-    if (s->phase == PHASE_DRAINING && s->children.slots[PIPES_FRONT_SLOT].pid == 0) {
+    if (s->phase == PHASE_DRAINING && s->children.slots[PIPES_FRONT_SLOT].pid == 0 &&
+        s->children.slots[CHILDREN_OTHER_FRONT].pid == 0) {
         s->phase = PHASE_WORKERS;
         s->children.stop_ms = WORKERS_STOP_MS;
-        for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++)
+        for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
             children_stop(&s->children, slot, now_ms);
     }
 }
 
-static void add_worker(struct supervisor *s, int64_t now_ms)
+// A reload that ended, or never began, for this reason. The operator reads it in the log and in `systemctl status`.
+static void refuse_reload(struct supervisor *s, const char *why)
 {
-    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++) {
-        if (s->children.slots[slot].wanted)
-            continue;
-        log_info("worker_added", "slot=%u", slot);
-        children_want(&s->children, slot, now_ms);
-        return;
-    }
-    log_warn("worker_not_added", "reason=%s", "there are as many as there can be");
+    log_error("reload_refused", "error=%s does=%s", why, "go on with the configuration from before");
+    status_complain(&s->status, why);
 }
 
-static void remove_worker(struct supervisor *s, int64_t now_ms)
-{
-    uint32_t last = 0, wanted = 0;
-
-    for (uint32_t slot = 1; slot < CHILDREN_SLOTS; slot++) {
-        wanted += s->children.slots[slot].wanted;
-        last = s->children.slots[slot].wanted ? slot : last;
-    }
-    if (wanted <= 1) {
-        log_warn("worker_not_removed", "reason=%s", "it is the last one");
-        return;
-    }
-    log_info("worker_removed", "slot=%u", last);
-    children_stop(&s->children, last, now_ms);
-}
-
-// A whole new configuration cannot be put in place yet, but the operator learns whether the file is good.
-static void check_file_again(struct supervisor *s)
+static void begin_reload(struct supervisor *s, int64_t now_ms)
 {
     struct config *config = NULL;
     struct config_error error;
-    char text[1100];
+    char *text = NULL, why[1200] = "", told[96];
+    size_t len = 0;
 
-    if (supervisor_load(s->config_path, &config, NULL, NULL, &error))
-        log_warn("reload_not_available", "file=%s says=%s", s->config_path,
-                 "the file is correct, but this version cannot reload it: restart to use it");
-    else
-        log_error("reload_not_available", "error=%s says=%s", config_error_text(&error, text, sizeof text),
-                  "this file is wrong, and this version cannot reload it: the running configuration stays");
-    config_free(&config);
+    s->reload_asked = false;
+    if (!edition_read(s->config_path, &config, &text, &len, &error)) {
+        refuse_reload(s, config_error_text(&error, why, sizeof why));
+        return;
+    }
+    s->next = edition_new(&config, text, len, s->edition, why, sizeof why);
+    free(text);
+    if (!s->next) {
+        refuse_reload(s, why);
+        return;
+    }
+    snprintf(told, sizeof told, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us());
+    notify_send(told);
+    log_info("reloading", "edition=%llu workers=%lld", (unsigned long long)s->next->number,
+             (long long)s->next->config->workers.count);
+    workforce_call_off(&s->workforce, &s->children, now_ms);
+    reload_begin(&s->reload, &s->children, s->next->number, (size_t)s->next->config->workers.count, now_ms);
 }
 
-static void write_state(const struct supervisor *s, int64_t now_ms)
+static void step_reload(struct supervisor *s, int64_t now_ms)
 {
-    static const char *const phases[] = {"running", "draining", "stopping workers", "killing"};
+    enum reload_result result = reload_step(&s->reload, &s->children, now_ms);
 
-    log_info("state", "phase=%s ready_workers=%zu front_ready=%d running=%zu", phases[s->phase],
-             children_ready_workers(&s->children), children_front_ready(&s->children), children_running(&s->children));
-    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
-        const struct child *c = &s->children.slots[slot];
-        if (c->state == CHILD_IDLE)
-            continue;
-        log_info("child_state",
-                 "child=%s slot=%u state=%s child_pid=%d generation=%llu starts=%llu failures=%u progress=%llu "
-                 "uptime_ms=%lld due_in_ms=%lld",
-                 children_role(slot), slot, children_state_name(c->state), (int)c->pid,
-                 (unsigned long long)c->generation, (unsigned long long)c->starts, c->throttle.failures,
-                 (unsigned long long)c->progress, c->pid ? (long long)(now_ms - c->started_ms) : -1LL,
-                 c->due_ms == INT64_MAX ? -1LL : (long long)(c->due_ms - now_ms));
+    if (result == RELOAD_DONE) {
+        // The old sockets too: nobody serves what is not in the new configuration.
+        edition_free(&s->edition);
+        s->edition = s->next;
+        s->next = NULL;
+        heed(s);
+        log_info("reloaded", "edition=%llu", (unsigned long long)s->edition->number);
+        status_complain(&s->status, "");
+    } else if (result == RELOAD_REFUSED) {
+        edition_free(&s->next);
+        refuse_reload(s, s->reload.why);
     }
+    if (result != RELOAD_GOES_ON && s->was_ready)
+        notify_send("READY=1");
+    if (s->reload_asked && s->reload.phase == RELOAD_NONE && s->phase == PHASE_RUNNING &&
+        reload_has_room(&s->children))
+        begin_reload(s, now_ms);
+}
+
+static struct workforce_limits recycle_limits(const struct supervisor *s)
+{
+    const struct config_workers *workers = &s->edition->config->workers;
+
+    return (struct workforce_limits){workers->recycle_jobs, workers->recycle_mb, workforce_resident_mb};
+}
+
+static void step_workforce(struct supervisor *s, int64_t now_ms)
+{
+    struct workforce_limits limits = recycle_limits(s);
+
+    if (s->phase == PHASE_RUNNING && s->reload.phase == RELOAD_NONE)
+        workforce_recycle(&s->workforce, &s->children, &limits, now_ms);
+}
+
+// Ours first, so that the file is there; the children open it themselves.
+static void reopen_log(struct supervisor *s)
+{
+    const char *path = s->edition->config->log_file;
+    int fd;
+
+    if (!*path) {
+        log_info("log_not_reopened", "reason=%s", "no log_file is set");
+        return;
+    }
+    fd = log_open_file(path);
+    if (fd < 0 || !log_use(fd)) {
+        log_error("log_not_reopened", "file=%s error=%s", path, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    close(s->edition->log_fd);
+    s->edition->log_fd = fd;
+    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
+        if (s->children.slots[slot].pid)
+            on_signal(s, s->children.slots[slot].pid, SIGUSR1);
+    }
+    log_info("log_reopened", "file=%s", path);
+}
+
+static void change_workers(struct supervisor *s, bool more, int64_t now_ms)
+{
+    if (s->reload.phase != RELOAD_NONE || s->workforce.new_slot)
+        log_warn(more ? "worker_not_added" : "worker_not_removed", "reason=%s",
+                 "workers are just being replaced; ask again");
+    else if (more)
+        workforce_add(&s->children, now_ms);
+    else
+        workforce_remove(&s->children, now_ms);
 }
 
 static void reap(struct supervisor *s, int64_t now_ms)
@@ -305,22 +357,43 @@ static void take_signal(struct supervisor *s, int number, int64_t now_ms)
         kill_all(s, number == SIGINT ? "INT" : "QUIT", now_ms);
         break;
     case SIGHUP:
-        check_file_again(s);
+        s->reload_asked = s->phase == PHASE_RUNNING;
+        break;
+    case SIGUSR1:
+        reopen_log(s);
         break;
     case SIGUSR2:
-        write_state(s, now_ms);
+        status_write(&s->status, &s->children, phases[s->phase], reload_phase_name(s->reload.phase), now_ms);
         break;
     case SIGTTIN:
-        if (s->phase == PHASE_RUNNING)
-            add_worker(s, now_ms);
-        break;
     case SIGTTOU:
         if (s->phase == PHASE_RUNNING)
-            remove_worker(s, now_ms);
+            change_workers(s, number == SIGTTIN, now_ms);
         break;
     default:
-        break; // USR1 reopens a log file, and we log to stderr
+        break;
     }
+}
+
+static void be_due(int64_t *due_ms, int64_t ms)
+{
+    if (ms < *due_ms)
+        *due_ms = ms;
+}
+
+// When there is something to do even if nobody says anything.
+static int64_t next_due_ms(const struct supervisor *s)
+{
+    struct workforce_limits limits = recycle_limits(s);
+    int64_t due_ms = children_due_ms(&s->children);
+
+    be_due(&due_ms, reload_due_ms(&s->reload));
+    be_due(&due_ms, workforce_due_ms(&s->workforce, &limits));
+    if (s->phase == PHASE_KILLING)
+        be_due(&due_ms, s->killed_by_ms);
+    if (s->watchdog_ms)
+        be_due(&due_ms, s->watchdog_due_ms);
+    return due_ms;
 }
 
 // Waits for a signal, a word of a child, room in the control pipe or the next deadline.
@@ -328,12 +401,8 @@ static void wait_for_something(struct supervisor *s, bool control_full)
 {
     struct pollfd fds[CHILDREN_SLOTS + 2];
     nfds_t n = 0;
-    int64_t now_ms = clock_mono_ms(), due = children_due_ms(&s->children);
+    int64_t now_ms = clock_mono_ms(), due = next_due_ms(s);
 
-    if (s->phase == PHASE_KILLING && s->killed_by_ms < due)
-        due = s->killed_by_ms;
-    if (s->watchdog_ms && s->watchdog_due_ms < due)
-        due = s->watchdog_due_ms;
     fds[n++] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
     if (control_full)
         fds[n++] = (struct pollfd){.fd = s->children.roster.fd, .events = POLLOUT};
@@ -363,25 +432,19 @@ static void read_signals(struct supervisor *s, int64_t now_ms)
 static void tell(struct supervisor *s, int64_t now_ms)
 {
     size_t workers = children_ready_workers(&s->children);
-    bool front = children_front_ready(&s->children);
-    char text[160];
 
     if (s->watchdog_ms && now_ms >= s->watchdog_due_ms) {
         notify_send("WATCHDOG=1");
         s->watchdog_due_ms = now_ms + s->watchdog_ms;
     }
-    if (s->phase != PHASE_RUNNING || (workers == s->told_workers && front == s->told_front))
+    if (s->phase != PHASE_RUNNING)
         return;
-    s->told_workers = workers;
-    s->told_front = front;
-    if (!s->was_ready && front && workers > 0) {
+    if (!s->was_ready && children_front_ready(&s->children) && workers > 0) {
         s->was_ready = true;
         log_info("ready", "workers=%zu", workers);
         notify_send("READY=1");
     }
-    snprintf(text, sizeof text, "STATUS=front %s, %zu of %lld workers ready", front ? "ready" : "not ready", workers,
-             (long long)s->config->workers.count);
-    notify_send(text);
+    status_tell(&s->status, &s->children, s->reload.phase != RELOAD_NONE);
 }
 
 // True when there is nothing left to wait for.
@@ -404,33 +467,33 @@ static void run(struct supervisor *s)
         read_children(s, clock_mono_ms());
         read_signals(s, clock_mono_ms());
         children_tick(&s->children, clock_mono_ms());
+        step_reload(s, clock_mono_ms());
+        step_workforce(s, clock_mono_ms());
         step_stop(s, clock_mono_ms());
         control_full = roster_flush(&s->children.roster);
         tell(s, clock_mono_ms());
     }
 }
 
-int supervisor_main(const struct config *config, const char *config_path, const char *text, size_t len)
+int supervisor_main(struct config **config, const char *config_path, const char *text, size_t len)
 {
-    struct supervisor s = {.config = config,
-                           .config_path = config_path,
-                           .instance.lock_fd = -1,
-                           .listeners = {-1, -1},
-                           .config_fd = -1,
-                           .signal_fd = -1};
+    struct supervisor s = {
+        .config_path = config_path, .instance.lock_fd = -1, .stderr_fd = -1, .signal_fd = -1};
     char why[2048] = "";
 
     umask(0077);
-    children_init(&s.children, &ops, &s, config->timing.silent_child_seconds * 1000,
-                  config->timing.stop_seconds * 1000);
-    if (!open_all(&s, text, len, why, sizeof why)) {
+    // The edition and the times follow.
+    children_init(&s.children, &ops, &s, 0, 0, 0);
+    if (!open_all(&s, config, text, len, why, sizeof why)) {
         fprintf(stderr, "deskbelld: %s\n", why);
         close_all(&s);
         return PIPES_EXIT_FAILED;
     }
+    s.children.edition = s.edition->number;
+    heed(&s);
     s.watchdog_ms = notify_watchdog_ms();
     log_info("starting", "version=%s workers=%lld state_dir=%s helpers=%s", DESKBELL_VERSION,
-             (long long)config->workers.count, config->state_dir, s.spawn.folder);
+             (long long)s.edition->config->workers.count, s.edition->config->state_dir, s.spawn.folder);
     run(&s);
     log_info("stopped", NULL);
     close_all(&s);

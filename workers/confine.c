@@ -3,6 +3,7 @@
 // with the ledger or with any file it could change.
 #include "workers/confine.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "proto/config.h"
 #include "proto/landlock.h"
+#include "proto/log.h"
 #include "proto/seam.h"
 
 bool confine_early(void)
@@ -27,9 +29,11 @@ bool confine_early(void)
 
 bool confine_files(const struct config *config)
 {
+    char log[PATH_MAX]; // opened anew on USR1
     // Whole folders where others replace the files in them while we run: a rule names a file, not its successor.
     const struct landlock_path paths[] = {
         {config->runtime_dir, LANDLOCK_SOCKET},
+        {log_folder(config->log_file, log, sizeof log), LANDLOCK_APPEND},
         {"/etc", LANDLOCK_READ}, // resolv.conf, hosts, nsswitch.conf, certificates
         {"/usr", LANDLOCK_READ}, // libraries for name resolution, certificates
         {"/lib", LANDLOCK_READ},

@@ -49,6 +49,7 @@ struct loop {
     int64_t beat_ms;                 // when the next one is due
     int64_t deadline_ms;             // when to leave at the latest, 0: nobody asked
     uint64_t progress;
+    uint64_t jobs_done;
     bool waiting_for_front; // something is unsent: told when the PUSH socket can be written to
     bool left;              // the loop ends
     int exit_code;
@@ -139,6 +140,7 @@ static void report_job(struct loop *self, struct held_job *job)
     reports_encode(&self->set.identity, &job->context, &job->report, &job->frame);
     held_move(self->held, job, HELD_REPORTED);
     self->progress++;
+    self->jobs_done++;
     log_job(job);
     (void)send_report(self, job); // or when a front is connected
 }
@@ -365,7 +367,7 @@ static int on_tick(zloop_t *reactor, int timer, void *context)
         self->beat_ms = now_ms + BEAT_MS - now_ms % TICK_MS;
         send_census(self);
         // It turns, so it lives: an idle worker makes progress too.
-        if (!pipes_write_status(self->set.status_fd, PIPES_STATUS_BEAT, ++self->progress))
+        if (!pipes_write_status_value(self->set.status_fd, PIPES_STATUS_BEAT, ++self->progress, self->jobs_done))
             leave(self, PIPES_EXIT_ASKED); // the supervisor is gone
     }
     return carry_on(self);
@@ -398,8 +400,12 @@ static int on_signal(zloop_t *reactor, zmq_pollitem_t *item, void *context)
     (void)item;
     struct loop *self = context;
     struct signalfd_siginfo info;
-    while (read(self->set.signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
-        ask_to_leave(self, info.ssi_signo != SIGTERM);
+    while (read(self->set.signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo != SIGUSR1)
+            ask_to_leave(self, info.ssi_signo != SIGTERM);
+        else if (*self->set.config->log_file && !log_reopen(self->set.config->log_file))
+            log_error("log_not_reopened", "error=%s", strerror(errno));
+    }
     return carry_on(self);
 }
 

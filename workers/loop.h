@@ -20,7 +20,7 @@ struct loop_settings {
     struct pipes_identity identity;
     int status_fd;                                       // PIPES_FD_STATUS
     int control_fd;                                      // PIPES_FD_CONTROL
-    int signal_fd;                                       // a signalfd for SIGTERM, SIGINT and SIGQUIT, or -1
+    int signal_fd;                                       // a signalfd for SIGTERM, SIGINT, SIGQUIT and SIGUSR1, or -1
     const struct step_code *(*find_step)(uint64_t step); // flows_step
 };
 

@@ -33,10 +33,11 @@ static void raise_descriptor_limit(const struct config *config)
     }
 }
 
-// Signals become data. Blocked before any library starts a thread, so no thread gets them. Returns the signalfd or -1.
+// Signals become data. Blocked before any library starts a thread, so no thread gets them (USR1 was blocked by deskbelld
+// already). Returns the signalfd or -1.
 static int open_signals(void)
 {
-    static const int ignored[] = {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU};
+    static const int ignored[] = {SIGPIPE, SIGHUP, SIGUSR2, SIGTTIN, SIGTTOU};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     sigset_t set;
@@ -44,6 +45,7 @@ static int open_signals(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1);
     if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
         return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -45,7 +45,7 @@ static void leave(struct dispatcher *self, const char *why)
         return;
     self->left = true;
     log_info("leaving", "why=%s", why);
-    self->options.leave(self->options.leave_arg);
+    self->options.leave(self->options.leave_arg, self->handing_over);
 }
 
 // ---- mail from the committer
@@ -252,7 +252,9 @@ static void read_control(struct dispatcher *self)
             links_roster_begin(self->links);
             break;
         case PIPES_CONTROL_ROSTER_WORKER:
-            links_roster_add(self->links, record.slot, record.generation, record.pid);
+        case PIPES_CONTROL_ROSTER_LEAVING:
+            links_roster_add(self->links, record.slot, record.generation, record.pid,
+                             record.kind == PIPES_CONTROL_ROSTER_LEAVING);
             break;
         case PIPES_CONTROL_ROSTER_END:
             links_roster_end(self->links);
@@ -266,6 +268,11 @@ static void read_control(struct dispatcher *self)
             break;
         case PIPES_CONTROL_STOP:
             leave(self, "the supervisor said stop");
+            break;
+        case PIPES_CONTROL_HANDOVER:
+            // From here on only what comes in is written. The main thread says when that is over, too.
+            self->draining = self->handing_over = true;
+            leave(self, "another front takes over");
             break;
         default:
             log_warn("control_unknown", "kind=%u", record.kind);
@@ -293,8 +300,22 @@ static void beat(struct dispatcher *self)
 
 static bool drained(const struct dispatcher *self, uint64_t now)
 {
-    bool finished = jobs_count(self->jobs) == 0 && self->writing == 0;
-    return self->draining && (finished || self->ledger_lost || now >= self->drain_until_ms);
+    bool finished = (self->handing_over || jobs_count(self->jobs) == 0) && self->writing == 0;
+    return self->drain_until_ms && (finished || self->ledger_lost || now >= self->drain_until_ms);
+}
+
+// Tells the supervisor of workers that leave and have nothing of ours any more: neither a job, nor a claim that is being
+// written for them.
+static void release_leaving(struct dispatcher *self)
+{
+    if (!self->open)
+        return; // not all have said what they hold
+    for (struct link *link = links_first(self->links); link; link = link->next) {
+        if (!link->leaving || !link->listed || link->released || link->outs || !link->said_ms || self->options.status_fd < 0)
+            continue;
+        link->released = pipes_write_status_value(self->options.status_fd, PIPES_STATUS_RELEASED, self->beat_progress,
+                                                  link->generation);
+    }
 }
 
 static int on_alarm(zloop_t *loop, int timer, void *arg);
@@ -303,6 +324,7 @@ static int on_alarm(zloop_t *loop, int timer, void *arg);
 static int after(struct dispatcher *self)
 {
     schedule_pump(self);
+    release_leaving(self);
     uint64_t now = (uint64_t)clock_mono_ms();
     if (drained(self, now))
         return -1;
@@ -388,7 +410,7 @@ static int on_wake(zloop_t *loop, zmq_pollitem_t *item, void *arg)
     zloop_poller_end(loop, item);
     self->draining = true;
     self->drain_until_ms = (uint64_t)clock_mono_ms() + self->drain_for_ms;
-    log_info("draining", "out=%zu", jobs_count(self->jobs));
+    log_info("draining", "out=%zu handing_over=%d", jobs_count(self->jobs), self->handing_over);
     return after(self);
 }
 
@@ -480,7 +502,7 @@ void dispatcher_run(struct dispatcher *self)
     if (after(self) == 0)
         zloop_start(self->loop);
     zloop_destroy(&self->loop);
-    if (jobs_count(self->jobs))
+    if (jobs_count(self->jobs) && !self->handing_over)
         log_warn("left_unfinished", "jobs=%zu", jobs_count(self->jobs));
 }
 

@@ -20,7 +20,9 @@ struct dispatcher_options {
     struct mailbox *mailbox;
     int control_fd;           // from the supervisor: roster, REAPED, STOP; end of file: the supervisor is gone
     int status_fd;            // to the supervisor: a BEAT each second; below 0: none
-    void (*leave)(void *arg); // called in the dispatcher's thread when the supervisor says STOP or is gone
+    // Called in the dispatcher's thread when the supervisor says STOP or is gone, or (handing_over) that another front
+    // takes over; then nothing more is handed out.
+    void (*leave)(void *arg, bool handing_over);
     void *leave_arg;
     // Calls `each` for every webhook key and token, with the wall time of its last use (0: not since the start). NULL:
     // none.
@@ -40,7 +42,8 @@ void dispatcher_run(struct dispatcher *self);
 
 /**
  * Asks it to hand out nothing more, to wait for the reports of what is out, at most `deadline_ms`, and to return from
- * dispatcher_run. Any thread; returns at once.
+ * dispatcher_run. Any thread; returns at once. After leave(handing_over) what is out stays with its workers, and only
+ * what is being written is waited for.
  */
 void dispatcher_drain(struct dispatcher *self, uint64_t deadline_ms);
 

@@ -230,13 +230,33 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     return HANDOUT_DONE;
 }
 
+// Nobody will send it any more: the disk is told that it never was, so the next front need not look for it.
+static void take_back(struct dispatcher *self, const struct side *side, struct item *item)
+{
+    struct arena *arena = arena_new();
+    struct event event;
+    item->claimed = item->unsent = false;
+    item->job_id = 0;
+    if (record_event(self, side, item, &event, arena)) {
+        struct ledger_batch *batch = ledger_batch_new();
+        struct token token = {.kind = TOKEN_LATE}; // nobody to ack
+        record_pending(batch, item, &event);
+        record_submit(self, batch, &token, 0, 0);
+    }
+    arena_free(&arena);
+}
+
 void handout_claimed(struct dispatcher *self, struct out *out)
 {
     struct side *side = out->side;
+    struct item *item = out->item;
     if (!out->link || out->link->leaving || self->draining) {
         // Its worker died or leaves, or we are leaving: the claim stands on disk and has not left this process.
         put_back(self, side, &out);
-        schedule_consider(self, side);
+        if (self->draining)
+            take_back(self, side, item);
+        else
+            schedule_consider(self, side);
         return;
     }
     seam_kill(SEAM_CLAIMED, steps_name(out->step));

@@ -121,11 +121,16 @@ void links_roster_begin(struct links *self)
         link->listed = false;
 }
 
-void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, uint32_t pid)
+void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, uint32_t pid, bool leaving)
 {
     struct link *known = links_find(self, slot, generation);
     if (known) {
         known->listed = true;
+        if (leaving && !known->leaving)
+            log_info("worker_leaving", "slot=%u generation=%llu jobs=%u", slot, (unsigned long long)generation,
+                     known->jobs);
+        known->leaving = leaving;
+        known->released = known->released && leaving;
         return;
     }
     char endpoint[PIPES_ENDPOINT_BYTES];
@@ -141,17 +146,18 @@ void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, ui
     zsock_set_linger(push, 0);
     if (zsock_connect(push, "%s", endpoint) != 0)
         abort();
-    *link = (struct link){.slot = slot, .pid = pid, .generation = generation, .push = push, .listed = true};
+    *link = (struct link){.slot = slot, .pid = pid, .generation = generation, .push = push, .listed = true, .leaving = leaving};
     link->next = self->head;
     self->head = link;
-    log_info("worker_joined", "slot=%u generation=%llu worker_pid=%u", slot, (unsigned long long)generation, pid);
+    log_info("worker_joined", "slot=%u generation=%llu worker_pid=%u leaving=%d", slot,
+             (unsigned long long)generation, pid, leaving);
     say_hello(self, link);
 }
 
 void links_roster_end(struct links *self)
 {
     for (struct link *link = self->head; link; link = link->next)
-        link->leaving = !link->listed;
+        link->leaving = link->leaving || !link->listed;
     self->have_roster = true;
 }
 

@@ -20,7 +20,8 @@ struct link {
     uint64_t said_ms;  // monotonic: last census that answered this front, 0 = none yet
     struct out *outs;  // jobs it holds
     uint32_t jobs;     // how many, slots reserved for claims being written included
-    bool leaving;      // gone from the roster, not reaped: gets no new job
+    bool leaving;      // the roster says so, or lacks it though it is not reaped: gets no new job
+    bool released;     // the supervisor knows that it leaves with nothing of ours
     bool alone;        // holds a suspect
     bool reserved;     // is to become empty for a suspect
     bool listed;       // in the roster that is just coming in
@@ -33,7 +34,7 @@ void links_free(struct links **self);
 
 // The roster as it comes in, record by record. links_roster_add connects to workers not known before and says hello.
 void links_roster_begin(struct links *self);
-void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, uint32_t pid);
+void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, uint32_t pid, bool leaving);
 void links_roster_end(struct links *self);
 /** True once a complete roster has come in and every worker on it has answered this front or was reaped. */
 bool links_settled(const struct links *self);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 deskbell_unit_test(supervisor_children supervisor)
 deskbell_unit_test(supervisor_parts supervisor)
+deskbell_unit_test(supervisor_reload supervisor)
 
 # The real deskbelld with children of our own making: one program under both names.
 set(supervisor_helpers ${CMAKE_BINARY_DIR}/tests/supervisor_helpers)

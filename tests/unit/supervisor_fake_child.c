@@ -4,6 +4,8 @@
 // $DESKBELL_TEST_PLAN/ROLE-SLOT says: one word per life, the first line is taken off by each process that starts.
 //   die       leave with code 7 before READY      exec-late  say READY, then leave with code 9
 //   mute      say READY, then never beat          stubborn   ignore SIGTERM
+//   die-open  a front: leave instead of opening
+//   late      never say READY
 //   stop      say READY, then stop with SIGSTOP       deaf       say READY, then neither see nor hear for a minute
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +27,11 @@
 
 static struct pipes_identity self;
 static char role[32];
+
+static bool children_front(void)
+{
+    return strcmp(role, "front") == 0;
+}
 
 static void journal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -96,7 +103,7 @@ static void tell_inheritance(void)
     sigprocmask(SIG_SETMASK, NULL, &mask);
     for (int s = 1; s < NSIG; s++)
         blocked += sigismember(&mask, s) == 1;
-    for (int i = 0; self.slot == PIPES_FRONT_SLOT && i < 2; i++)
+    for (int i = 0; children_front() && i < 2; i++)
         getsockopt(PIPES_FD_LISTEN + i, SOL_SOCKET, SO_ACCEPTCONN, &listening[i], &len);
     journal(
         "inherits fds=%s seals=%d config=%s death=%d blocked=%d listening=%d,%d secret=%s notify=%s status_nonblock=%d",
@@ -128,17 +135,40 @@ static bool read_control(struct pipes_reader *reader)
         else if (record.kind == PIPES_CONTROL_ROSTER_WORKER)
             n += (size_t)snprintf(roster + n, sizeof roster - n, " %u:g%llu:pid%u", record.slot,
                                   (unsigned long long)record.generation, record.pid);
-        else if (record.kind == PIPES_CONTROL_ROSTER_END)
+        else if (record.kind == PIPES_CONTROL_ROSTER_LEAVING) {
+            n += (size_t)snprintf(roster + n, sizeof roster - n, " %u:g%llu:leaving", record.slot,
+                                  (unsigned long long)record.generation);
+            if (!pipes_write_status_value(PIPES_FD_STATUS, PIPES_STATUS_RELEASED, 0, record.generation))
+                return false;
+        } else if (record.kind == PIPES_CONTROL_ROSTER_END)
             journal("roster%s;", roster);
+        else if (record.kind == PIPES_CONTROL_HANDOVER) {
+            journal("handover");
+            exit(0);
+        }
         else if (record.kind == PIPES_CONTROL_REAPED)
             journal("reaped %u:g%llu", record.slot, (unsigned long long)record.generation);
     }
     return result == PIPES_NOTHING;
 }
 
-static int live(const char *plan)
+// A front stands by until it may open the ledger. False: it is to leave instead.
+static bool wait_for_open(struct pipes_reader *reader)
 {
-    struct pipes_reader reader = {0};
+    struct pollfd fd = {.fd = PIPES_FD_CONTROL, .events = POLLIN};
+    struct pipes_control record;
+    enum pipes_result result;
+
+    while ((result = pipes_read_control(reader, PIPES_FD_CONTROL, &record)) == PIPES_NOTHING)
+        poll(&fd, 1, -1);
+    if (result != PIPES_RECORD || record.kind != PIPES_CONTROL_OPEN)
+        return false;
+    journal("open");
+    return true;
+}
+
+static int live(const char *plan, struct pipes_reader *reader)
+{
     int64_t beat_ms = clock_mono_ms() + 200;
     uint64_t progress = 0;
     sigset_t set;
@@ -146,6 +176,7 @@ static int live(const char *plan)
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals < 0)
@@ -154,13 +185,14 @@ static int live(const char *plan)
         struct pollfd fds[] = {{.fd = PIPES_FD_CONTROL, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
         struct signalfd_siginfo info;
         poll(fds, 2, 200);
-        if (!read_control(&reader)) {
+        if (!read_control(reader)) {
             journal("supervisor gone");
             return 1;
         }
         if (read(signals, &info, sizeof info) == sizeof info) {
-            journal("term");
-            if (strcmp(plan, "stubborn") != 0) {
+            bool term = info.ssi_signo == SIGTERM;
+            journal(term ? "term" : "usr1");
+            if (term && strcmp(plan, "stubborn") != 0) {
                 say(PIPES_STATUS_DRAINED, progress);
                 return 0;
             }
@@ -176,6 +208,7 @@ int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/');
     char plan[32];
+    struct pipes_reader reader = {0};
 
     signal(SIGPIPE, SIG_IGN);
     snprintf(role, sizeof role, "%s", strrchr(slash ? slash : argv[0], '-') + 1);
@@ -186,8 +219,14 @@ int main(int argc, char **argv)
     if (strcmp(plan, "die") == 0)
         return 7;
     tell_inheritance();
-    if (self.slot == PIPES_FRONT_SLOT)
+    if (children_front())
         say(PIPES_STATUS_STAGED, 0);
+    while (strcmp(plan, "late") == 0)
+        pause();
+    if (children_front() && !wait_for_open(&reader))
+        return 0;
+    if (strcmp(plan, "die-open") == 0)
+        return 8;
     say(PIPES_STATUS_READY, 0);
     journal("ready");
     if (strcmp(plan, "exec-late") == 0)
@@ -200,5 +239,5 @@ int main(int argc, char **argv)
         for (;;)
             pause();
     }
-    return live(plan);
+    return live(plan, &reader);
 }

@@ -57,7 +57,7 @@ struct fixture {
     struct committer *committer;
     struct dispatcher *dispatcher;
     pthread_t thread;
-    atomic_bool left; // the dispatcher wanted to leave
+    atomic_bool left, handing_over; // the dispatcher wanted to leave
     int control[2];
     struct worker workers[WORKERS_MOST];
     uint64_t restored_least_ms;
@@ -106,9 +106,10 @@ static inline int set_up(void **state)
     return 0;
 }
 
-static inline void leaves(void *arg)
+static inline void leaves(void *arg, bool handing_over)
 {
     struct fixture *f = arg;
+    atomic_store(&f->handing_over, handing_over);
     atomic_store(&f->left, true);
 }
 

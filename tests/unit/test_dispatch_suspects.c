@@ -8,7 +8,7 @@ enum { IN_FLIGHT = 4, FRONT = 5 };
 static struct link *answered(struct links *links, uint32_t slot, uint64_t generation)
 {
     struct census census = {.slot = slot, .worker_generation = generation, .front_generation = FRONT};
-    links_roster_add(links, slot, generation, 1);
+    links_roster_add(links, slot, generation, 1, false);
     struct link *link = links_census(links, &census, 1);
     assert_non_null(link);
     return link;

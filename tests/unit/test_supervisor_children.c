@@ -1,191 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // supervisor/children: the child table's state machine, with a clock, a spawn and a kill of our own. A child's side of
 // its status pipe is played by the test.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/children_case.h"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "proto/log.h"
-#include "supervisor/children.h"
 #include "supervisor/throttle.h"
-
-#define SILENT_MS 10000
-#define STOP_MS   20000
-
-// What happened, in order, as words: "start 1 g101", "signal 1001 15", "buried 1 g101".
-static char story[4096];
-static struct children children;
-static int64_t now_ms;
-static pid_t next_pid;
-static uint64_t generation;
-static bool fork_fails;
-// The child's ends of its slot's pipes.
-static int status_fds[CHILDREN_SLOTS], control_fds[CHILDREN_SLOTS];
-
-static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void tell(const char *format, ...)
-{
-    size_t len = strlen(story);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(story + len, sizeof story - len, format, args);
-    va_end(args);
-}
-
-static void expect_story(const char *expected)
-{
-    assert_string_equal(story, expected);
-    story[0] = '\0';
-}
-
-static void close_child_ends(uint32_t slot)
-{
-    if (status_fds[slot] >= 0) {
-        close(status_fds[slot]);
-        close(control_fds[slot]);
-    }
-    status_fds[slot] = control_fds[slot] = -1;
-}
-
-static pid_t fake_spawn(void *context, uint32_t slot, uint64_t g, int *status_fd, int *control_fd)
-{
-    int status[2], control[2];
-
-    (void)context;
-    *status_fd = *control_fd = -1;
-    if (fork_fails) {
-        tell("fork failed; ");
-        return -1;
-    }
-    close_child_ends(slot);
-    assert_int_equal(pipe2(status, O_NONBLOCK | O_CLOEXEC), 0);
-    assert_int_equal(pipe2(control, O_NONBLOCK | O_CLOEXEC), 0);
-    *status_fd = status[0];
-    *control_fd = control[1];
-    status_fds[slot] = status[1];
-    control_fds[slot] = control[0];
-    tell("start %u g%llu; ", slot, (unsigned long long)g);
-    return next_pid++;
-}
-
-static void fake_signal(void *context, pid_t pid, int number)
-{
-    (void)context;
-    tell("%s %d; ", sigabbrev_np(number), (int)pid);
-}
-
-static uint64_t fake_generation(void *context)
-{
-    (void)context;
-    return ++generation;
-}
-
-static uint32_t fake_random(void *context)
-{
-    (void)context;
-    return 512; // the middle of the jitter
-}
-
-static void fake_buried(void *context, const struct child *child)
-{
-    (void)context;
-    tell("buried %u g%llu; ", child->slot, (unsigned long long)child->generation);
-}
-
-static const struct children_ops ops = {fake_spawn, fake_signal, fake_generation, fake_random, fake_buried};
-
-static int open_table(void **state)
-{
-    (void)state;
-    log_init("test", LOG_LEVEL_ERROR);
-    log_set_fd(open("/dev/null", O_WRONLY | O_CLOEXEC));
-    signal(SIGPIPE, SIG_IGN);
-    now_ms = 1000000;
-    next_pid = 1000;
-    generation = 100;
-    fork_fails = false;
-    story[0] = '\0';
-    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++)
-        status_fds[slot] = control_fds[slot] = -1;
-    children_init(&children, &ops, NULL, SILENT_MS, STOP_MS);
-    return 0;
-}
-
-static int close_table(void **state)
-{
-    (void)state;
-    children_close(&children);
-    for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++)
-        close_child_ends(slot);
-    return 0;
-}
-
-static void says(uint32_t slot, enum pipes_status_kind kind)
-{
-    assert_true(pipes_write_status(status_fds[slot], kind, 7));
-    children_read(&children, slot, now_ms);
-}
-
-static void dies(uint32_t slot, int wait_status)
-{
-    pid_t pid = children.slots[slot].pid;
-
-    close_child_ends(slot);
-    assert_true(children_reap(&children, pid, wait_status, now_ms));
-}
-
-static void pass(int64_t ms)
-{
-    now_ms += ms;
-    children_tick(&children, now_ms);
-}
-
-static void start_ready(uint32_t slot)
-{
-    children_want(&children, slot, now_ms);
-    says(slot, PIPES_STATUS_READY);
-    assert_int_equal(children.slots[slot].state, CHILD_READY);
-}
-
-// What the front has been told since the last look, as words: "[1:g101] reaped 1:g101".
-static const char *control_story(void)
-{
-    static char text[2048];
-    struct pipes_reader reader = {0};
-    struct pipes_control record;
-    size_t n = 0;
-
-    text[0] = '\0';
-    assert_false(roster_flush(&children.roster));
-    while (pipes_read_control(&reader, control_fds[0], &record) == PIPES_RECORD) {
-        unsigned long long g = record.generation;
-        if (record.kind == PIPES_CONTROL_ROSTER_BEGIN)
-            n += (size_t)snprintf(text + n, sizeof text - n, "[ ");
-        else if (record.kind == PIPES_CONTROL_ROSTER_WORKER)
-            n += (size_t)snprintf(text + n, sizeof text - n, "%u:g%llu:%u ", record.slot, g, record.pid);
-        else if (record.kind == PIPES_CONTROL_ROSTER_END)
-            n += (size_t)snprintf(text + n, sizeof text - n, "] ");
-        else if (record.kind == PIPES_CONTROL_REAPED)
-            n += (size_t)snprintf(text + n, sizeof text - n, "reaped %u:g%llu ", record.slot, g);
-    }
-    return text;
-}
 
 static void a_child_counts_only_when_it_says_ready(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms);
-    children_want(&children, 0, now_ms);
+    children_want(&children, 1, 1, now_ms);
+    children_want(&children, 0, 1, now_ms);
     expect_story("start 1 g101; start 0 g102; ");
     assert_int_equal(children_running(&children), 2);
     assert_int_equal(children_ready_workers(&children), 0);
@@ -197,16 +21,16 @@ static void a_child_counts_only_when_it_says_ready(void **state)
     says(0, PIPES_STATUS_READY);
     assert_int_equal(children_ready_workers(&children), 1);
     assert_true(children_front_ready(&children));
-    assert_int_equal(children.slots[1].progress, 7);
+    assert_true(children.slots[1].progress >= 7);
 }
 
 static void the_front_learns_who_is_ready_and_who_is_reaped(void **state)
 {
     (void)state;
-    children_want(&children, 0, now_ms);
-    assert_string_equal(control_story(), "[ ] ");
-    children_want(&children, 1, now_ms);
-    children_want(&children, 2, now_ms);
+    children_want(&children, 0, 1, now_ms);
+    assert_string_equal(control_story(), "open [ ] ");
+    children_want(&children, 1, 1, now_ms);
+    children_want(&children, 2, 1, now_ms);
     assert_string_equal(control_story(), "");
     says(2, PIPES_STATUS_READY);
     assert_string_equal(control_story(), "[ 2:g103:1002 ] ");
@@ -215,6 +39,7 @@ static void the_front_learns_who_is_ready_and_who_is_reaped(void **state)
     now_ms += 60000;
     dies(2, SIGKILL);
     assert_string_equal(control_story(), "reaped 2:g103 [ 1:g102:1001 ] ");
+    says(1, PIPES_STATUS_BEAT);
     pass(0);
     says(2, PIPES_STATUS_READY);
     assert_string_equal(control_story(), "[ 1:g102:1001 2:g104:1003 ] ");
@@ -231,7 +56,7 @@ static void a_new_front_gets_the_whole_roster_first(void **state)
     // While there is no front a worker dies; its successor is not ready yet.
     dies(2, SIGSEGV);
     pass(0);
-    assert_string_equal(control_story(), "[ 1:g101:1000 ] ");
+    assert_string_equal(control_story(), "open [ 1:g101:1000 ] ");
 }
 
 // A worker that is killed but not reaped may still write: no front may take its jobs away.
@@ -248,7 +73,7 @@ static void a_killed_worker_stays_on_the_roster_until_it_is_reaped(void **state)
     dies(0, 0);
     pass(0);
     assert_int_equal(children.slots[1].state, CHILD_ABORTED);
-    assert_string_equal(control_story(), "[ 1:g101:1000 ] ");
+    assert_string_equal(control_story(), "open [ 1:g101:leaving ] ");
     pass(CHILDREN_ABORT_MS);
     assert_int_equal(children.slots[1].state, CHILD_KILLED);
     assert_string_equal(control_story(), "");
@@ -297,7 +122,7 @@ static void a_word_after_the_abort_changes_nothing(void **state)
 static void a_child_that_never_says_anything_is_killed_too(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     pass(CHILDREN_START_MS - 1);
     says(1, PIPES_STATUS_STAGED);
     pass(CHILDREN_START_MS - 1);
@@ -311,7 +136,7 @@ static void a_death_before_ready_is_throttled(void **state)
     static const int64_t waits[] = {1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000};
 
     (void)state;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     story[0] = '\0';
     for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++) {
         char expected[64];
@@ -330,7 +155,7 @@ static void a_death_before_ready_is_throttled(void **state)
 static void a_death_after_real_work_is_repaired_at_once(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     dies(1, 1 << 8);
     pass(1000);
     says(1, PIPES_STATUS_READY);
@@ -363,7 +188,7 @@ static void a_child_that_keeps_dying_young_is_throttled(void **state)
 static void ready_in_the_last_breath_counts(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     // Written, not yet read, when waitpid already knows.
     assert_true(pipes_write_status(status_fds[1], PIPES_STATUS_READY, 1));
     dies(1, SIGSEGV);
@@ -375,7 +200,7 @@ static void a_failed_fork_is_tried_again(void **state)
 {
     (void)state;
     fork_fails = true;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     expect_story("fork failed; ");
     pass(1000);
     expect_story("fork failed; ");
@@ -409,7 +234,7 @@ static void stopping_asks_first_and_kills_at_the_deadline(void **state)
 static void what_waits_for_its_throttle_is_not_started_after_a_stop(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     dies(1, 1 << 8);
     children_stop(&children, 1, now_ms);
     story[0] = '\0';
@@ -420,12 +245,12 @@ static void what_waits_for_its_throttle_is_not_started_after_a_stop(void **state
 static void leaving_now_kills_in_every_state(void **state)
 {
     (void)state;
-    children_want(&children, 1, now_ms); // starting
+    children_want(&children, 1, 1, now_ms); // starting
     start_ready(2);
     start_ready(3);
     children_stop(&children, 3, now_ms); // stopping
     start_ready(4);
-    children_want(&children, 5, now_ms);
+    children_want(&children, 5, 1, now_ms);
     dies(5, 0); // waiting
     story[0] = '\0';
     for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++)
@@ -446,7 +271,7 @@ static void a_slot_wanted_again_while_it_stops_is_filled_again(void **state)
     (void)state;
     start_ready(1);
     children_stop(&children, 1, now_ms);
-    children_want(&children, 1, now_ms);
+    children_want(&children, 1, 1, now_ms);
     now_ms += 10000;
     dies(1, 0);
     pass(0);
@@ -459,7 +284,7 @@ static void gossip_and_strangers_are_ignored(void **state)
     start_ready(1);
     assert_false(children_reap(&children, 4711, 0, now_ms));
     assert_false(children_reap(&children, 0, 0, now_ms));
-    assert_int_equal(write(status_fds[1], "nonsense nonsense", 16), 16);
+    assert_int_equal(write(status_fds[1], "nonsense nonsense nonsense", 24), 24);
     children_read(&children, 1, now_ms);
     assert_int_equal(children.slots[1].state, CHILD_READY);
     // Nothing is believed from this pipe any more, so it falls silent.
