@@ -34,7 +34,7 @@ struct config_front {
 
 struct config_workers {
     int64_t count;
-    int64_t in_flight; // calls at once in each
+    int64_t in_flight;    // calls at once in each
     int64_t recycle_jobs; // 0: never
     int64_t recycle_mb;   // 0: never
 };

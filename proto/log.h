@@ -29,7 +29,8 @@ const char *log_level_name(enum log_level level);
 // Opens a file to append to (mode 0640), for log_use. Returns its descriptor, close-on-exec, or -1 with errno.
 int log_open_file(const char *path);
 
-// From now on descriptor 2, and with it the log, is what `fd` refers to, in one step: no line is lost. False with errno.
+// From now on descriptor 2, and with it the log, is what `fd` refers to, in one step: no line is lost. False with
+// errno.
 bool log_use(int fd);
 
 // Opens the file anew and uses it, so that one that was renamed is let go. False with errno, and the old one stays.

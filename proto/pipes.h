@@ -28,10 +28,10 @@ enum {
 enum { PIPES_EXIT_ASKED = 0, PIPES_EXIT_FAILED = 1, PIPES_EXIT_USAGE = 2, PIPES_EXIT_CONFIG = 3 };
 
 enum pipes_status_kind {
-    PIPES_STATUS_STAGED = 1,  // front only: all but the ledger is open
-    PIPES_STATUS_READY = 2,   // handlers, sockets and store work
-    PIPES_STATUS_BEAT = 3,    // every second, from the loop that does the work, never from a thread of its own
-    PIPES_STATUS_DRAINED = 4, // intake stopped and nothing out any more; exit follows
+    PIPES_STATUS_STAGED = 1,   // front only: all but the ledger is open
+    PIPES_STATUS_READY = 2,    // handlers, sockets and store work
+    PIPES_STATUS_BEAT = 3,     // every second, from the loop that does the work, never from a thread of its own
+    PIPES_STATUS_DRAINED = 4,  // intake stopped and nothing out any more; exit follows
     PIPES_STATUS_RELEASED = 5, // front only: the leaving worker of generation `value` has no job of ours any more
 };
 
@@ -43,14 +43,14 @@ struct pipes_status {
 };
 
 enum pipes_control_kind {
-    PIPES_CONTROL_ROSTER_BEGIN = 1,  // a complete roster follows and replaces the one before
-    PIPES_CONTROL_ROSTER_WORKER = 2, // slot, generation, pid: a worker that said READY and is not reaped
-    PIPES_CONTROL_ROSTER_END = 3,    // the roster counts from here
-    PIPES_CONTROL_REAPED = 4,        // slot, generation: waitpid saw this worker dead; it can write nothing any more
-    PIPES_CONTROL_STOP = 5,          // leave in order, as on SIGTERM, which is what deskbelld sends today
+    PIPES_CONTROL_ROSTER_BEGIN = 1,   // a complete roster follows and replaces the one before
+    PIPES_CONTROL_ROSTER_WORKER = 2,  // slot, generation, pid: a worker that said READY and is not reaped
+    PIPES_CONTROL_ROSTER_END = 3,     // the roster counts from here
+    PIPES_CONTROL_REAPED = 4,         // slot, generation: waitpid saw this worker dead; it can write nothing any more
+    PIPES_CONTROL_STOP = 5,           // leave in order, as on SIGTERM, which is what deskbelld sends today
     PIPES_CONTROL_ROSTER_LEAVING = 6, // as ROSTER_WORKER, but it is to get no new job; RELEASED answers it
-    PIPES_CONTROL_OPEN = 7,     // nobody has the ledger: open it and serve. The first record that a front gets
-    PIPES_CONTROL_HANDOVER = 8, // another front takes over: leave without waiting for what is out
+    PIPES_CONTROL_OPEN = 7,           // nobody has the ledger: open it and serve. The first record that a front gets
+    PIPES_CONTROL_HANDOVER = 8,       // another front takes over: leave without waiting for what is out
 };
 
 struct pipes_control {

@@ -100,8 +100,7 @@ static void publish_roster(struct children *children)
         if (!c->pid || !c->was_ready || (!c->joined && c->edition != children->edition))
             continue;
         c->joined = true;
-        workers[count++] =
-            (struct roster_worker){slot, c->generation, (uint32_t)c->pid, is_leaving(children, c)};
+        workers[count++] = (struct roster_worker){slot, c->generation, (uint32_t)c->pid, is_leaving(children, c)};
     }
     roster_publish(&children->roster, workers, count);
 }

@@ -78,9 +78,9 @@ static bool open_listeners(struct edition *edition, const struct edition *before
 {
     const struct config_front *front = &edition->config->front;
 
-    return before ? listeners_follow(&edition->listeners, front, &before->listeners, &before->config->front, why,
-                                     why_size)
-                  : listeners_open(&edition->listeners, front, why, why_size);
+    return before
+               ? listeners_follow(&edition->listeners, front, &before->listeners, &before->config->front, why, why_size)
+               : listeners_open(&edition->listeners, front, why, why_size);
 }
 
 struct edition *edition_new(struct config **config, const char *text, size_t len, const struct edition *before,

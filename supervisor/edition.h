@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One whole configuration as deskbelld keeps it, with all that children started with it inherit: the sealed snapshot,
-// the log file, and descriptors of its own for the listening sockets (docs/design.md 10). Everything about a new one that
-// can fail is done when it is made, before anything that runs is touched.
+// the log file, and descriptors of its own for the listening sockets (docs/design.md 10). Everything about a new one
+// that can fail is done when it is made, before anything that runs is touched.
 #ifndef DESKBELL_SUPERVISOR_EDITION_H
 #define DESKBELL_SUPERVISOR_EDITION_H
 
@@ -25,8 +25,8 @@ struct edition {
 bool edition_read(const char *path, struct config **config, char **text, size_t *len, struct config_error *error)
     __attribute__((warn_unused_result));
 
-// Makes an edition of a configuration, which it takes, and of the text it was parsed from. `before` is the one in force,
-// NULL: none. NULL with one sentence in `why`, and nothing open; the configuration is freed in any case.
+// Makes an edition of a configuration, which it takes, and of the text it was parsed from. `before` is the one in
+// force, NULL: none. NULL with one sentence in `why`, and nothing open; the configuration is freed in any case.
 struct edition *edition_new(struct config **config, const char *text, size_t len, const struct edition *before,
                             char *why, size_t why_size) __attribute__((warn_unused_result));
 

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 struct instance {
-    int lock_fd;             // every child inherits it, so the lock lives as long as any of them
-    uint64_t generation;     // the last one given out
-    uint64_t reserved;       // up to here they are noted in the lock file
+    int lock_fd;         // every child inherits it, so the lock lives as long as any of them
+    uint64_t generation; // the last one given out
+    uint64_t reserved;   // up to here they are noted in the lock file
     char *runtime_dir;
 };
 

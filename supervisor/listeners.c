@@ -140,10 +140,9 @@ bool listeners_follow(struct listeners *listeners, const struct config_front *co
 
     *listeners = *before;
     snprintf(why, why_size, "the listening sockets cannot be kept: %s", strerror(EMFILE));
-    listeners->front = before->front_passed
-                           ? another_descriptor(before->front)
-                           : follow_one(config->listen, "listen", (const char *const[]){front, admin},
-                                        (const int[]){before->front, before->admin}, why, why_size);
+    listeners->front = before->front_passed ? another_descriptor(before->front)
+                                            : follow_one(config->listen, "listen", (const char *const[]){front, admin},
+                                                         (const int[]){before->front, before->admin}, why, why_size);
     listeners->admin = before->admin_passed || listeners->front < 0
                            ? another_descriptor(before->admin)
                            : follow_one(config->admin_listen, "admin_listen", (const char *const[]){admin, front},

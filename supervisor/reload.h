@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The phases of a reload (the table in docs/design.md 10): new workers, a new front beside the old one, the ledger's
-// hand-over, and the way back at each point. It works on the child table alone and makes no system call; what an edition
-// is, it does not know.
+// hand-over, and the way back at each point. It works on the child table alone and makes no system call; what an
+// edition is, it does not know.
 #ifndef DESKBELL_SUPERVISOR_RELOAD_H
 #define DESKBELL_SUPERVISOR_RELOAD_H
 

@@ -45,7 +45,8 @@ void roster_publish(struct roster *roster, const struct roster_worker *workers, 
 {
     queue_add(roster, PIPES_CONTROL_ROSTER_BEGIN, 0, 0, 0);
     for (size_t i = 0; i < count; i++)
-        queue_add(roster, workers[i].leaving ? PIPES_CONTROL_ROSTER_LEAVING : PIPES_CONTROL_ROSTER_WORKER, workers[i].slot, workers[i].generation, workers[i].pid);
+        queue_add(roster, workers[i].leaving ? PIPES_CONTROL_ROSTER_LEAVING : PIPES_CONTROL_ROSTER_WORKER,
+                  workers[i].slot, workers[i].generation, workers[i].pid);
     queue_add(roster, PIPES_CONTROL_ROSTER_END, 0, 0, 0);
 }
 

@@ -137,8 +137,8 @@ static bool place_descriptors(const struct spawn *spawn, uint32_t slot, int stat
     return close_range(front ? PIPES_FD_ADMIN_LISTEN + 1 : PIPES_FD_LISTEN, ~0U, 0) == 0;
 }
 
-// In the child: nothing of deskbelld's signal handling stays. USR1 (open the log anew) comes blocked: it waits until the
-// child can take it, instead of ending it.
+// In the child: nothing of deskbelld's signal handling stays. USR1 (open the log anew) comes blocked: it waits until
+// the child can take it, instead of ending it.
 static void reset_signals(void)
 {
     sigset_t blocked;

@@ -135,8 +135,7 @@ static bool open_all(struct supervisor *s, struct config **config, const char *t
     const char *state_dir = (*config)->state_dir, *runtime_dir = (*config)->runtime_dir;
 
     // The lock first: who comes second is to be told so, and not that an address is taken.
-    if (!spawn_init(&s->spawn, why, why_size) ||
-        !instance_open(&s->instance, state_dir, runtime_dir, why, why_size) ||
+    if (!spawn_init(&s->spawn, why, why_size) || !instance_open(&s->instance, state_dir, runtime_dir, why, why_size) ||
         !(s->edition = edition_new(config, text, len, NULL, why, why_size)))
         return false;
     s->signal_fd = open_signals();
@@ -272,8 +271,7 @@ static void step_reload(struct supervisor *s, int64_t now_ms)
     }
     if (result != RELOAD_GOES_ON && s->was_ready)
         notify_send("READY=1");
-    if (s->reload_asked && s->reload.phase == RELOAD_NONE && s->phase == PHASE_RUNNING &&
-        reload_has_room(&s->children))
+    if (s->reload_asked && s->reload.phase == RELOAD_NONE && s->phase == PHASE_RUNNING && reload_has_room(&s->children))
         begin_reload(s, now_ms);
 }
 
@@ -477,8 +475,7 @@ static void run(struct supervisor *s)
 
 int supervisor_main(struct config **config, const char *config_path, const char *text, size_t len)
 {
-    struct supervisor s = {
-        .config_path = config_path, .instance.lock_fd = -1, .stderr_fd = -1, .signal_fd = -1};
+    struct supervisor s = {.config_path = config_path, .instance.lock_fd = -1, .stderr_fd = -1, .signal_fd = -1};
     char why[2048] = "";
 
     umask(0077);

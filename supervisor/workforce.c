@@ -67,8 +67,8 @@ static bool is_due(const struct child *c, const struct workforce_limits *limits)
     mb = limits->mb ? limits->resident_mb(c->pid) : -1;
     if (mb < 0 || mb < limit_of(c, limits->mb))
         return false;
-    log_info("worker_recycled", "slot=%u generation=%llu resident_mb=%lld", c->slot,
-             (unsigned long long)c->generation, (long long)mb);
+    log_info("worker_recycled", "slot=%u generation=%llu resident_mb=%lld", c->slot, (unsigned long long)c->generation,
+             (long long)mb);
     return true;
 }
 
@@ -81,10 +81,8 @@ static void look(struct workforce *workforce, struct children *children, const s
         uint32_t fresh = children_idle_worker(children);
         if (c->state != CHILD_READY || !c->wanted || fresh == 0 || !is_due(c, limits))
             continue;
-        *workforce = (struct workforce){.old_slot = slot,
-                                        .new_slot = fresh,
-                                        .old_generation = c->generation,
-                                        .look_ms = workforce->look_ms};
+        *workforce = (struct workforce){
+            .old_slot = slot, .new_slot = fresh, .old_generation = c->generation, .look_ms = workforce->look_ms};
         children_try(children, fresh, children->edition, now_ms);
         return; // one at a time
     }

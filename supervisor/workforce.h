@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many workers there are: one more or fewer on demand, and one after the other replaced when it has done enough jobs
-// or grown too large. A replacement is READY before the one it replaces is asked to leave.
+// How many workers there are: one more or fewer on demand, and one after the other replaced when it has done enough
+// jobs or grown too large. A replacement is READY before the one it replaces is asked to leave.
 #ifndef DESKBELL_SUPERVISOR_WORKFORCE_H
 #define DESKBELL_SUPERVISOR_WORKFORCE_H
 

@@ -33,8 +33,8 @@ static void raise_descriptor_limit(const struct config *config)
     }
 }
 
-// Signals become data. Blocked before any library starts a thread, so no thread gets them (USR1 was blocked by deskbelld
-// already). Returns the signalfd or -1.
+// Signals become data. Blocked before any library starts a thread, so no thread gets them (USR1 was blocked by
+// deskbelld already). Returns the signalfd or -1.
 static int open_signals(void)
 {
     static const int ignored[] = {SIGPIPE, SIGHUP, SIGUSR2, SIGTTIN, SIGTTOU};

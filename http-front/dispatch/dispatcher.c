@@ -304,14 +304,15 @@ static bool drained(const struct dispatcher *self, uint64_t now)
     return self->drain_until_ms && (finished || self->ledger_lost || now >= self->drain_until_ms);
 }
 
-// Tells the supervisor of workers that leave and have nothing of ours any more: neither a job, nor a claim that is being
-// written for them.
+// Tells the supervisor of workers that leave and have nothing of ours any more: neither a job, nor a claim that is
+// being written for them.
 static void release_leaving(struct dispatcher *self)
 {
     if (!self->open)
         return; // not all have said what they hold
     for (struct link *link = links_first(self->links); link; link = link->next) {
-        if (!link->leaving || !link->listed || link->released || link->outs || !link->said_ms || self->options.status_fd < 0)
+        if (!link->leaving || !link->listed || link->released || link->outs || !link->said_ms ||
+            self->options.status_fd < 0)
             continue;
         link->released = pipes_write_status_value(self->options.status_fd, PIPES_STATUS_RELEASED, self->beat_progress,
                                                   link->generation);

@@ -18,8 +18,8 @@ struct dispatcher_options {
     struct ledger *ledger;
     struct committer *committer;
     struct mailbox *mailbox;
-    int control_fd;           // from the supervisor: roster, REAPED, STOP; end of file: the supervisor is gone
-    int status_fd;            // to the supervisor: a BEAT each second; below 0: none
+    int control_fd; // from the supervisor: roster, REAPED, STOP; end of file: the supervisor is gone
+    int status_fd;  // to the supervisor: a BEAT each second; below 0: none
     // Called in the dispatcher's thread when the supervisor says STOP or is gone, or (handing_over) that another front
     // takes over; then nothing more is handed out.
     void (*leave)(void *arg, bool handing_over);

@@ -146,11 +146,12 @@ void links_roster_add(struct links *self, uint32_t slot, uint64_t generation, ui
     zsock_set_linger(push, 0);
     if (zsock_connect(push, "%s", endpoint) != 0)
         abort();
-    *link = (struct link){.slot = slot, .pid = pid, .generation = generation, .push = push, .listed = true, .leaving = leaving};
+    *link = (struct link){
+        .slot = slot, .pid = pid, .generation = generation, .push = push, .listed = true, .leaving = leaving};
     link->next = self->head;
     self->head = link;
-    log_info("worker_joined", "slot=%u generation=%llu worker_pid=%u leaving=%d", slot,
-             (unsigned long long)generation, pid, leaving);
+    log_info("worker_joined", "slot=%u generation=%llu worker_pid=%u leaving=%d", slot, (unsigned long long)generation,
+             pid, leaving);
     say_hello(self, link);
 }
 

@@ -65,9 +65,9 @@ struct dispatcher {
     uint64_t alarm_ms;      // what the loop's alarm is set for; 0 = none
     int alarm_id;
 
-    int wake_fd; // eventfd: dispatcher_drain was called
-    bool draining;     // nothing more is handed out
-    bool handing_over; // and nobody waits for what is out
+    int wake_fd;                   // eventfd: dispatcher_drain was called
+    bool draining;                 // nothing more is handed out
+    bool handing_over;             // and nobody waits for what is out
     uint64_t drain_until_ms;       // 0: nobody has asked for the end yet
     _Atomic uint64_t drain_for_ms; // written before wake_fd is
 };

@@ -59,7 +59,8 @@ static inline void close_child_ends(uint32_t slot)
     status_fds[slot] = control_fds[slot] = -1;
 }
 
-static inline pid_t fake_spawn(void *context, uint32_t slot, uint64_t g, uint64_t edition, int *status_fd, int *control_fd)
+static inline pid_t fake_spawn(void *context, uint32_t slot, uint64_t g, uint64_t edition, int *status_fd,
+                               int *control_fd)
 {
     int status[2], control[2];
 

@@ -145,8 +145,7 @@ static bool read_control(struct pipes_reader *reader)
         else if (record.kind == PIPES_CONTROL_HANDOVER) {
             journal("handover");
             exit(0);
-        }
-        else if (record.kind == PIPES_CONTROL_REAPED)
+        } else if (record.kind == PIPES_CONTROL_REAPED)
             journal("reaped %u:g%llu", record.slot, (unsigned long long)record.generation);
     }
     return result == PIPES_NOTHING;

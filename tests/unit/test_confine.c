@@ -151,7 +151,8 @@ static bool filters_calls(void)
 static void confined_life(void)
 {
     char nothing[] = "";
-    struct config config = {.state_dir = state_dir, .runtime_dir = runtime_dir, .backup_dir = nothing};
+    struct config config = {
+        .state_dir = state_dir, .runtime_dir = runtime_dir, .backup_dir = nothing, .log_file = nothing};
     struct rlimit core;
     confine_early();
     check("core", getrlimit(RLIMIT_CORE, &core) || core.rlim_max != 0, 0);

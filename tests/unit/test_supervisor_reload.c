@@ -403,7 +403,8 @@ static void there_is_no_room_while_many_leave(void **state)
     for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
         children.slots[slot].state = slot > 2 * CHILDREN_MOST_WORKERS - 1 ? CHILD_IDLE : CHILD_LEAVING;
     assert_true(reload_has_room(&children));
-    children.slots[2 * CHILDREN_MOST_WORKERS].state = children.slots[2 * CHILDREN_MOST_WORKERS + 1].state = CHILD_LEAVING;
+    children.slots[2 * CHILDREN_MOST_WORKERS].state = children.slots[2 * CHILDREN_MOST_WORKERS + 1].state =
+        CHILD_LEAVING;
     assert_false(reload_has_room(&children));
 }
 
