@@ -30,6 +30,8 @@ static const struct command commands[] = {
     {"pause", NULL, 1, 1, 0, show_pause, "chat-to-desk|desk-to-chat", "accept and hold, over restarts too"},
     {"resume", NULL, 1, 1, 0, show_resume, "chat-to-desk|desk-to-chat", "deliver what was held"},
     {"backup", NULL, 1, 1, 0, show_backup, "DIR", "a whole copy of the ledger, while it runs, in the new folder DIR"},
+    {"forget", NULL, 1, 1, TAKES_DRY_RUN, show_forget, "CUSTOMER [--dry-run]",
+     "erase a person: Freshchat user id, e-mail or phone"},
     {"keys", NULL, 0, 0, 0, show_keys, "", "which webhook key and token was last used when"},
 };
 

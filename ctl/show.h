@@ -27,6 +27,7 @@ show_fn show_pause;
 show_fn show_resume;
 show_fn show_backup;
 show_fn show_keys;
+show_fn show_forget;
 
 /**
  * Asks; *answer is released by the caller where EXIT_DONE is returned. Everything else has been said on stderr and is

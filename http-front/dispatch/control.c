@@ -47,6 +47,8 @@ static const struct command commands[] = {
     {"backup", 1, 1, control_backup},
     {"backup-last", 0, 0, control_backup_last},
     {"keys", 0, 0, control_keys},
+    {"forget", 2, 2, control_forget},
+    {"forget-last", 0, 0, control_forget_last},
 };
 
 json_t *control_refuse(struct control_call *call, const char *format, ...)

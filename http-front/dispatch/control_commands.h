@@ -34,6 +34,8 @@ control_fn control_resume;      // control_service.c
 control_fn control_backup;      // control_service.c
 control_fn control_backup_last; // control_service.c
 control_fn control_keys;        // control_service.c
+control_fn control_forget;      // control_forget.c
+control_fn control_forget_last; // control_forget.c
 
 /** "chat-to-desk" or "desk-to-chat". */
 const char *control_direction(int side);
@@ -47,6 +49,8 @@ bool control_number(const char *text, uint64_t *number);
 // The backup in the making, or the last one.
 struct backup;
 struct backup **control_backup_slot(struct control *self);
+/** Whether it is still being made. */
+bool control_backup_runs(const struct backup *backup);
 /** Waits for its end. */
 void control_backup_free(struct backup **self);
 

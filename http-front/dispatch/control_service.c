@@ -140,6 +140,11 @@ static void *make_backup(void *arg)
     return NULL;
 }
 
+bool control_backup_runs(const struct backup *backup)
+{
+    return !atomic_load(&((struct backup *)(uintptr_t)backup)->finished);
+}
+
 void control_backup_free(struct backup **self)
 {
     if (!*self)

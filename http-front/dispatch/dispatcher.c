@@ -81,6 +81,8 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
         self->ledger_lost = true;
         if (token->kind == TOKEN_CONTROL)
             control_committed(self, false);
+        if (token->kind == TOKEN_FORGET)
+            forget_committed(self, false);
         free(token);
         leave(self, "the ledger cannot be written");
         return;
@@ -102,6 +104,9 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
         break;
     case TOKEN_CONTROL:
         control_committed(self, true);
+        break;
+    case TOKEN_FORGET:
+        forget_committed(self, true);
         break;
     case TOKEN_FINISH:
         metrics_count(token->why);
@@ -335,6 +340,8 @@ static int after(struct dispatcher *self)
         uint64_t at = heap_element(top, struct side, timer)->wake_mono_ms;
         wake = !wake || at < wake ? at : wake;
     }
+    uint64_t forget = forget_due_ms(self);
+    wake = forget && (!wake || forget < wake) ? forget : wake;
     if (wake == self->alarm_ms)
         return 0;
     if (self->alarm_id >= 0)
@@ -353,6 +360,7 @@ static int on_alarm(zloop_t *loop, int timer, void *arg)
     struct dispatcher *self = arg;
     self->alarm_id = -1; // it has gone off once and is no more
     self->alarm_ms = 0;
+    forget_step(self);
     return after(self);
 }
 
@@ -520,6 +528,7 @@ void dispatcher_free(struct dispatcher **self)
     struct dispatcher *old = *self;
     if (!old)
         return;
+    forget_free(old);
     control_free(&old->console);
     jobs_free(&old->jobs);
     for (struct record_buffer *bytes; (bytes = zlistx_detach(old->deferred, NULL));) {

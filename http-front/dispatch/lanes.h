@@ -78,6 +78,7 @@ struct side {
 struct conversation {
     char *id;
     uint64_t ticket_id;     // of the record; 0: none yet
+    bool held;              // nothing goes out and it stays in memory: somebody is being forgotten
     bool would_have_ticket; // observe mode: one would have been opened
     uint8_t *packed;        // the lane record, encoded: many conversations wait at once, few are worked on
     size_t packed_size;

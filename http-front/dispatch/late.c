@@ -55,7 +55,7 @@ static bool is_made_again(uint64_t step)
 void late_report(struct dispatcher *self, const struct report *report)
 {
     metrics_count(METRIC_REPORTS_UNKNOWN);
-    if (is_made_again(report->step)) {
+    if (is_made_again(report->step) || (*report->conversation && forget_is_gone(self, report->conversation))) {
         outcome_ack(self, (uint32_t)report->slot, report->worker_generation, report->job_id);
         return;
     }
@@ -85,6 +85,11 @@ void late_report(struct dispatcher *self, const struct report *report)
         side->state = LANE_OUT;
         jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
         outcome_apply(self, out, report);
+        return;
+    }
+    if (conversation && conversation->held) {
+        ledger_batch_free(&batch); // somebody is being forgotten: nothing is learnt of them any more
+        outcome_ack(self, token.slot, token.generation, token.job_id);
         return;
     }
     if (conversation && record_merge(self, conversation, report, batch)) {

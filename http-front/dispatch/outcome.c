@@ -124,7 +124,8 @@ static void link_ticket(struct dispatcher *self, struct out *out, const struct r
     struct item *item = out->item;
     out->after = AFTER_FINISH;
     // Agents can write anything into that field; the lanes of polls and unknown tickets are no conversations.
-    if (!*report->link_conversation || lanes_is_own(report->link_conversation)) {
+    if (!*report->link_conversation || lanes_is_own(report->link_conversation) ||
+        forget_is_gone(self, report->link_conversation)) {
         metrics_count(METRIC_HINTS_UNLINKED);
         log_info("hint_unlinked", "ticket=%" PRIu64, item->ticket_id);
         return;

@@ -50,7 +50,8 @@ static uint64_t score_of(const struct item *item, const struct step_info *info)
 // The poll of calls feeds the desk from the other side of its lane: a pause holds what it finds, not the finding.
 static bool is_held(const struct dispatcher *self, const struct side *side)
 {
-    return self->paused[side->which] && !(side->head && side->head->kind == EVENT_POLL_CALLS);
+    return side->conversation->held ||
+           (self->paused[side->which] && !(side->head && side->head->kind == EVENT_POLL_CALLS));
 }
 
 void schedule_consider(struct dispatcher *self, struct side *side)
@@ -78,7 +79,7 @@ void schedule_conversation(struct dispatcher *self, struct conversation *convers
 {
     for (int i = 0; i < SIDES; i++)
         schedule_consider(self, &conversation->sides[i]);
-    if (!lanes_is_idle(conversation))
+    if (!lanes_is_idle(conversation) || conversation->held)
         return;
     for (int i = 0; i < SIDES; i++) {
         void *handle = zlistx_find(self->suspects, &conversation->sides[i]);
@@ -143,6 +144,12 @@ void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count)
     struct ticket ticket;
     struct conversation *conversation = NULL;
     if (ledger_ticket(self->options.ledger, ticket_id, &ticket, arena) == LEDGER_OK) {
+        if (!*ticket.conversation) { // of somebody who was forgotten: nobody asks what changed there
+            struct token token = {.kind = TOKEN_LATE};
+            record_submit(self, ledger_batch_new(), &token, ticket_id, count);
+            arena_free(&arena);
+            return;
+        }
         conversation = schedule_open(self, ticket.conversation);
         if (conversation && conversation->ticket_id != ticket_id) {
             // Replaced since: its field is read, to tell which conversation it is said to belong to now.

@@ -42,6 +42,7 @@ struct dispatcher {
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     struct control *console;                      // deskbellctl's socket
+    struct forget *forget;                        // the person who is being forgotten, or the last one; NULL: none
     bool paused[SIDES];                           // an operator holds this direction
     uint64_t paused_mono_ms[SIDES];               // since when
     uint64_t backup_ms;                           // when the backup was taken that this ledger was restored from, or 0
@@ -89,6 +90,24 @@ void schedule_place(struct dispatcher *self, struct conversation *conversation, 
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item);
 /** A hint on disk: wakes the lane of its conversation, or one of its own when the ticket is unknown. */
 void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count);
+
+// ---- forget.c
+/** Begins to forget, or with dry_run to count. False with a sentence: one is under way, or `asked` names nobody. */
+bool forget_begin(struct dispatcher *self, const char *asked, bool dry_run, char *why, size_t why_size);
+/** When it wants its next turn (monotonic ms), 0: not by itself. */
+uint64_t forget_due_ms(const struct dispatcher *self);
+/** Its turn: a slice of it. */
+void forget_step(struct dispatcher *self);
+/** What takes the person out is on disk, or could not be written. */
+void forget_committed(struct dispatcher *self, bool ok);
+/**
+ * How it stands: a json_t * of the caller's, or NULL with a sentence. What is told as finished is told once, and
+ * forgotten itself.
+ */
+struct json_t *forget_told(struct dispatcher *self, char *why, size_t why_size);
+/** True for a conversation that was forgotten and has not begun anew. */
+bool forget_is_gone(struct dispatcher *self, const char *conversation);
+void forget_free(struct dispatcher *self);
 
 // ---- handout.c
 enum handout { HANDOUT_DONE, HANDOUT_NO_WORKER, HANDOUT_LATER };
@@ -154,7 +173,7 @@ uint64_t record_now_ms(const struct dispatcher *self);
 bool record_merge(struct dispatcher *self, struct conversation *conversation, const struct report *report,
                   struct ledger_batch *batch);
 /** Submits a batch; `token` comes back in its mail (a struct token). NULL fields of a hint: none. */
-enum token_kind { TOKEN_CLAIM, TOKEN_OUTCOME, TOKEN_LATE, TOKEN_FINISH, TOKEN_CONTROL };
+enum token_kind { TOKEN_CLAIM, TOKEN_OUTCOME, TOKEN_LATE, TOKEN_FINISH, TOKEN_CONTROL, TOKEN_FORGET };
 struct token {
     enum token_kind kind;
     struct out *out;     // CLAIM, OUTCOME

@@ -28,6 +28,9 @@ struct ledger {
  * tables. The filter uses the ledger's lifetimes and clock as long as the database is open. */
 void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, struct ledger *self);
 
+/** Whether there is room to merge the whole table, which takes its size once more; logged when there is none. */
+bool ledger_has_room(struct ledger *self, enum ledger_table table);
+
 /** Reads a table from end to end, past the cache. NULL when all of it can be read, else the engine's words for what
  * cannot, for rocksdb_free. */
 char *ledger_damage(struct ledger *self, enum ledger_table table) __attribute__((warn_unused_result));

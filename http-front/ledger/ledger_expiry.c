@@ -132,7 +132,7 @@ void ledger_expiry_install(rocksdb_options_t *options, enum ledger_table table, 
 
 // Merging a whole table takes its size once more until it is done. Without room for that the old stays; intake is
 // refused near the floor anyway.
-static bool has_room(struct ledger *self, enum ledger_table table)
+bool ledger_has_room(struct ledger *self, enum ledger_table table)
 {
     uint64_t bytes = 0;
     if (rocksdb_property_int_cf(self->db, self->tables[table], "rocksdb.total-sst-files-size", &bytes) != 0)
@@ -149,7 +149,7 @@ static bool has_room(struct ledger *self, enum ledger_table table)
 static void expire_table(struct ledger *self, rocksdb_compactoptions_t *how, enum ledger_table table)
 {
     char *problem = ledger_damage(self, table);
-    if (!problem && !has_room(self, table))
+    if (!problem && !ledger_has_room(self, table))
         return;
     if (!problem) {
         rocksdb_compact_range_cf_opt(self->db, self->tables[table], how, NULL, 0, NULL, 0);

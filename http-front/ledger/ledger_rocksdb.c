@@ -160,7 +160,7 @@ static bool check_log(const char *dir, char *error, size_t error_size)
 
 static bool open_tables(struct ledger *self, char *error, size_t error_size)
 {
-#define TABLE_NAME(name, text) text,
+#define TABLE_NAME(name, text, person) text,
     static const char *const names[TABLES] = {LEDGER_TABLES(TABLE_NAME)};
 #undef TABLE_NAME
     rocksdb_cache_t *cache = rocksdb_cache_create_lru(cache_bytes);

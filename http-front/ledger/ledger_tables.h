@@ -9,17 +9,22 @@
 
 #include "http-front/ledger/ledger.h"
 
-// Table, its name on disk. The first is the one RocksDB always has; it holds the format version and the epoch.
+// Table, its name on disk, and how a person is found in it, who may have to be forgotten (ledger_person.c):
+//   NOBODY    holds no person: numbers, ids of messages and of tickets
+//   PENDING, LANE, TICKET, DEAD, HISTORY   as the rows of that table are made
+//   MENTIONS  a row is theirs whose key or value contains the id of a conversation or user of theirs, or their address
+//             or number: for indexes
+// The first is the one RocksDB always has; it holds the format version and the epoch.
 #define LEDGER_TABLES(X)                                                                                               \
-    X(META, "default")                                                                                                 \
-    X(SEEN, "seen")                                                                                                    \
-    X(PENDING, "pending")                                                                                              \
-    X(HINTS, "hints")                                                                                                  \
-    X(LANES, "lanes")                                                                                                  \
-    X(TICKETS, "tickets")                                                                                              \
-    X(DEAD, "dead")                                                                                                    \
-    X(HISTORY, "history")
-#define LEDGER_TABLE_ENUM(name, text) TABLE_##name,
+    X(META, "default", NOBODY)                                                                                         \
+    X(SEEN, "seen", NOBODY)                                                                                            \
+    X(PENDING, "pending", PENDING)                                                                                     \
+    X(HINTS, "hints", NOBODY)                                                                                          \
+    X(LANES, "lanes", LANE)                                                                                            \
+    X(TICKETS, "tickets", TICKET)                                                                                      \
+    X(DEAD, "dead", DEAD)                                                                                              \
+    X(HISTORY, "history", HISTORY)
+#define LEDGER_TABLE_ENUM(name, text, person) TABLE_##name,
 enum ledger_table { LEDGER_TABLES(LEDGER_TABLE_ENUM) TABLES };
 #undef LEDGER_TABLE_ENUM
 

@@ -3,6 +3,7 @@
 if(TARGET front_dispatch)
   deskbell_unit_test(control front_dispatch)
   deskbell_unit_test(control_dead front_dispatch)
+  deskbell_unit_test(control_forget front_dispatch)
 endif()
 if(TARGET ctl)
   deskbell_unit_test(ctl ctl)
