@@ -200,6 +200,11 @@ const tests = {
     assert.equal(asked[1].screen, 'cart');
     assert.equal(asked[1].name, 'Mia Lund');
     assert.ok(asked[1].external_id);
+    // Nobody has chatted: a ticket of its own.
+    const ticket = await ticketWith('Mia Lund (+31209998877)');
+    assert.equal(ticket.subject, 'Call back: Mia Lund (+31209998877)');
+    assert.ok(ticket.description.includes('Cart: 349.90 EUR') && ticket.description.includes('Screen: cart'), ticket.description);
+    assert.equal(ticket.source, 3);
     await page.keyboard.press('Escape');
     await dialog.waitFor({state: 'hidden'});
     await until('the focus is back', () => page.evaluate(() => document.activeElement.shadowRoot?.activeElement?.textContent === 'Call me back'));
@@ -223,6 +228,23 @@ const tests = {
     assert.equal((await frictionOf(page)).score, 0);
     assert.deepEqual(page.troubles.filter(text => !/400|ERR_FAILED/.test(text)), []);
     assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
+  },
+
+  async 'who chats and wants to be called back has one ticket for both'(browser) {
+    const page = await openShop(browser);
+    await write(page, 'I would rather talk to somebody');
+    const {id} = await ticketWith('I would rather talk to somebody');
+    await page.getByRole('button', {name: 'Call me back'}).click();
+    const dialog = page.getByRole('dialog', {name: 'Call me back'});
+    await dialog.getByLabel('Phone number').fill('+31 20 555 44 33');
+    await dialog.getByRole('button', {name: 'Call me back'}).click();
+    await dialog.getByText('Thank you').waitFor();
+    const note = await until('a note on the ticket', async () => (await json(sandbox + '/sandbox/tickets/' + id)).entries
+      .find(entry => entry.text.includes('+31205554433')));
+    assert.equal(note.private, true);
+    await page.goto(sandbox + '/desk');
+    await page.getByRole('button', {name: 'I would rather talk'}).click();
+    await page.locator('.entry.private', {hasText: '+31205554433'}).getByText('Private note').waitFor();
   },
 
   async 'with Freshchat blocked the shop is unharmed and the call button is there'(browser) {

@@ -113,7 +113,7 @@ static const char *person_name(struct sandbox *sb, int64_t id)
 
 static json_t *ticket_view(struct sandbox *sb, const struct sb_ticket *ticket, bool whole)
 {
-    static const char *const members[] = {"subject",       "status",     "priority",   "tags",
+    static const char *const members[] = {"subject",       "status",     "priority",   "source", "tags",
                                           "custom_fields", "created_at", "updated_at", NULL};
     char id[24];
     snprintf(id, sizeof id, "%lld", (long long)ticket->id); // text: JavaScript's numbers are not our business
