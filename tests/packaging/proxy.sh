@@ -122,6 +122,8 @@ freshdesk {
     api_url = "$url/api/v2"  key_file = "$work/secrets/freshdesk.key"
     webhook_token_files = {"$work/secrets/freshdesk-webhook.token"}
 }
+freshcaller { phone_number = "+31 20 123 45 67" }
+widget { call_back = true }
 CONF
 "$bin/deskbelld" -c "$work/d.conf" >"$work/deskbelld.log" 2>&1 &
 daemon=$!
@@ -158,6 +160,13 @@ for path in / /metrics /status /healthz /readyz /webhooks /webhooks/freshchat/x 
     answer 404 -X POST -d '{}' "$path"
 done
 answer "403 405" /webhooks/freshchat
+for path in /widget.js /callback.js /support; do
+    answer 200 "$path"
+    answer "403 405" -X POST -d '{}' "$path"
+done
+answer 405 /callback
+answer 403 -H 'Content-Type: application/json' -H 'Origin: https://elsewhere.example' -d '{}' /callback
+answer 200 -H 'Content-Type: application/json' -H "Origin: https://shop.$name" -H 'Sec-Fetch-Site: same-site' -d '{"id":"through-proxy","phone":"+31201234567"}' /callback
 # Over HTTP/2 HAProxy cancels the stream behind its answer, and curl then tells of that only.
 answer "413 431" --http1.1 -H 'Content-Type: application/json' -H 'Expect:' --data-binary "@$work/large" /webhooks/freshchat
 code=0
