@@ -84,9 +84,10 @@ struct config_widget {
     char *script_url;
     char *host;
     char *token;
-    char *call_hours;     // for people; empty: not shown
-    char *call_time_zone; // for people; empty: not shown
-    bool call_back;       // POST /callback is served; only with freshcaller.phone_number
+    char *context_key_file; // the key that the shop's server signs carts with; empty: carts are not signed
+    char *call_hours;       // for people; empty: not shown
+    char *call_time_zone;   // for people; empty: not shown
+    bool call_back;         // POST /callback is served; only with freshcaller.phone_number
     struct config_list
         origins; // "https://shop.example": pages that may ask for calls; empty: those of the front's site
     int64_t call_backs_per_client; // an hour
@@ -116,6 +117,8 @@ struct config_timing {
     int64_t gather_quiet_ms;
     int64_t gather_max_ms;
     int64_t context_wait_ms;
+    int64_t context_refresh_seconds; // a conversation's customer is read again at most this often
+    int64_t context_note_seconds;    // and its ticket gets a note about changes at most this often
     int64_t connect_timeout_ms;
     int64_t request_timeout_ms;
     int64_t settle_ms; // >= request_timeout_ms

@@ -78,6 +78,7 @@ enum event_kind {
     EVENT_CALL,                 // a call of Freshcaller, or news of one
     EVENT_CALLBACK,             // a shopper asks to be called back: phone, name, user and parts, what is known of them
     EVENT_POLL_CALLS,           // which calls there are; never stored
+    EVENT_REFRESH,              // whether the customer's properties changed while the chat runs; never stored
 };
 
 enum call_state {
@@ -94,6 +95,14 @@ enum call_told {
     CALL_TOLD_OTHER = 1 << 2,
     CALL_TOLD_RECORDING = 1 << 3,
     CALL_TOLD_NOTES = 1 << 4,
+};
+
+// Whether the shop's server signed what a browser says of the cart (docs/widget.md).
+enum proof {
+    PROOF_UNASKED = 0, // no key is configured, or there is no cart
+    PROOF_SIGNED,
+    PROOF_UNSIGNED, // no proof, or a wrong one
+    PROOF_EXPIRED,  // signed once, but its time is over
 };
 
 enum seen_outcome {

@@ -30,11 +30,11 @@
     X(17, 1, phone_call)                                                                                               \
     X(2, 2, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
-    X(4, 1, context)                                                                                                   \
+    X(4, 2, context)                                                                                                   \
     X(18, 1, leg)                                                                                                      \
-    X(5, 3, lane)                                                                                                      \
+    X(5, 4, lane)                                                                                                      \
     X(6, 1, entry)                                                                                                     \
-    X(7, 3, found)                                                                                                     \
+    X(7, 4, found)                                                                                                     \
     X(8, 1, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
     X(10, 1, hint)                                                                                                     \
@@ -116,7 +116,14 @@
     BOOL(friction_valid)                                                                                               \
     U64(friction_value, 100)                                                                                           \
     STR(screen, 255)                                                                                                   \
-    U64(priority, 4) /* the ticket priority the rules gave, 0 before */
+    U64(priority, 4)    /* the ticket priority the rules gave, 0 before */                                             \
+    STR(currency, 16)   /* v2: as it was said beside a bare number in `cart`, which holds it too */                    \
+    STR(cart_url, 2048) /* v2: as it was said */                                                                       \
+    STR(items, 3072)    /* v2: the lines of the cart, "; " between them */                                             \
+    STR(reasons, 1024)  /* v2: why there is friction, in the page's words; empty: it gave none that fit the score */   \
+    U64(proof, 7)       /* v2: enum proof: whether the shop signed the cart */                                         \
+    BOOL(unsure)        /* v2: an update of the ticket's fields was begun and not recorded as done */                  \
+    STR(rules, 1024)    /* v2: names of the rules that ever matched, a line each */
 
 // What the ticket was told of one leg of a call.
 #define FIELDS_leg(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                              \
@@ -141,7 +148,8 @@
     U64(updated_ms, ANY_U64)                                                                                           \
     U64(chat_mark_ms, ANY_U64) /* v2: messages up to this time (chat clock) are known but for the overlap */           \
     U64(listed_ms, ANY_U64)    /* v2: helpdesk clock at the last list of the entries */                                \
-    LIST(legs, leg, 64)        /* v3: lanes of calls: what the ticket was told of each leg */
+    LIST(legs, leg, 64)        /* v3: lanes of calls: what the ticket was told of each leg */                          \
+    U64(doubt_ms, ANY_U64)     /* v4: a ticket may have been opened since (our wall clock) that is not known here */
 
 // One public agent entry on its way to the chat.
 #define FIELDS_entry(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
@@ -170,7 +178,9 @@
     LIST(users, written, 200) /* v2: polls: customers whose conversations are still to be listed */                    \
     U64(contact, ANY_U64)     /* v3: calls: the contact with that number, 0: none, or not asked yet */                 \
     STR(body, 65536)          /* v3: calls: the PUT that raises the ticket, made of what was just read */              \
-    STR(said, 1024)           /* v3: calls: what became of that, for the note */
+    STR(said, 1024)           /* v3: calls: what became of that, for the note; of a rule, too */                       \
+    STR(note, 32768)          /* v4: context: the note about what changed, exactly as it is written */                 \
+    U64(read_ms, ANY_U64)     /* v4: context: our wall clock when the ticket was read that `body` was made of */
 
 // Waiting work.
 #define FIELDS_pending(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \

@@ -191,5 +191,8 @@ bool config_check_secrets(const struct config *config, struct config_error *erro
     if (config->freshcaller.enabled &&
         !check_one(config, error, "freshcaller", "key_file", config->freshcaller.key_file, KIND_SECRET))
         return false;
+    if (*config->widget.context_key_file &&
+        !check_one(config, error, "widget", "context_key_file", config->widget.context_key_file, KIND_SECRET))
+        return false;
     return true;
 }

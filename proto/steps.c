@@ -53,6 +53,8 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
     case EVENT_RESOLVED:
     case EVENT_REOPENED:
         return has_ticket ? STEP_NOTICE_NOTE : STEP_NONE;
+    case EVENT_REFRESH:
+        return has_ticket ? STEP_REFRESH_CUSTOMER : STEP_NONE;
     case EVENT_POLL_DESK:
         return STEP_LIST_TICKETS;
     case EVENT_POLL_CHAT:
@@ -72,11 +74,13 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
 bool steps_is_poll(uint64_t event_kind)
 {
     return event_kind == EVENT_POLL_DESK || event_kind == EVENT_POLL_CHAT || event_kind == EVENT_POLL_USERS ||
-           event_kind == EVENT_POLL_CALLS;
+           event_kind == EVENT_POLL_CALLS || event_kind == EVENT_REFRESH;
 }
 
 enum lane_side steps_side(uint64_t event_kind)
 {
+    if (event_kind == EVENT_REFRESH)
+        return SIDE_DESK; // beside the updates that follow from it
     return event_kind == EVENT_HINT || steps_is_poll(event_kind) ? SIDE_CHAT : SIDE_DESK;
 }
 

@@ -13,7 +13,7 @@ enum upstream { UPSTREAM_NONE = 0, UPSTREAM_FRESHCHAT, UPSTREAM_FRESHDESK, UPSTR
 enum limit_class { LIMIT_ANY = 0, LIMIT_TICKET_CREATE, LIMIT_TICKET_UPDATE, LIMIT_TICKET_LIST, LIMIT_CLASSES };
 
 // Who goes first when the budget is short. Lower goes first.
-enum rank { RANK_REPLY = 0, RANK_OPEN, RANK_TRANSCRIPT, RANK_POLL, RANKS };
+enum rank { RANK_REPLY = 0, RANK_OPEN, RANK_TRANSCRIPT, RANK_CONTEXT, RANK_POLL, RANKS };
 
 enum step_kind {
     STEP_READ,       // changes nothing there
@@ -31,7 +31,7 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(3, LOOK_TICKET, "look_ticket", FRESHDESK, TICKET_LIST, OPEN, READ, NONE, 0, NONE)                                \
     X(4, APPEND_NOTE, "append_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_NOTE, 0, NONE)                            \
     X(5, LOOK_NOTE, "look_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                      \
-    X(6, REREAD_CUSTOMER, "reread_customer", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                          \
+    X(6, REREAD_CUSTOMER, "reread_customer", FRESHCHAT, ANY, CONTEXT, READ, NONE, 0, NONE)                             \
     X(7, UPDATE_TICKET, "update_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)              \
     X(8, READ_TICKET, "read_ticket", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                       \
     X(9, LIST_ENTRIES, "list_entries", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                     \
@@ -59,7 +59,11 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(31, READ_TO_RAISE, "read_to_raise", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                   \
     X(32, RAISE_TICKET, "raise_ticket", FRESHDESK, TICKET_UPDATE, OPEN, REPEATABLE, NONE, 0, NONE)                     \
     X(33, CALL_NOTE, "call_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_CALL_NOTE, 0, NONE)                          \
-    X(34, LOOK_CALL_NOTE, "look_call_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)
+    X(34, LOOK_CALL_NOTE, "look_call_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                           \
+    X(35, REFRESH_CUSTOMER, "refresh_customer", FRESHCHAT, ANY, POLL, READ, NONE, 0, NONE)                             \
+    X(36, READ_TO_UPDATE, "read_to_update", FRESHDESK, ANY, CONTEXT, READ, NONE, 0, NONE)                              \
+    X(37, CHANGE_NOTE, "change_note", FRESHDESK, ANY, TRANSCRIPT, WRITE, LOOK_CHANGE, 0, NONE)                         \
+    X(38, LOOK_CHANGE, "look_change", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };

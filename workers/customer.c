@@ -2,16 +2,31 @@
 // Reads Freshchat's user object; see customer.h.
 #include "workers/customer.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "proto/clock.h"
 #include "workers/fields.h"
+#include "workers/flow.h"
+#include "workers/proof.h"
 #include "workers/rules.h"
 #include "workers/text.h"
 
-enum { NAME_MAX_BYTES = 512, EMAIL_MAX_BYTES = 512, PHONE_MAX_BYTES = 128, SHOWN_MAX_BYTES = 255 };
+// Within the bounds of their record, records_table.h.
+enum {
+    NAME_MAX_BYTES = 512,
+    EMAIL_MAX_BYTES = 512,
+    PHONE_MAX_BYTES = 128,
+    SHOWN_MAX_BYTES = 255,
+    URL_MAX_BYTES = 2048,
+    ITEMS_MAX_BYTES = 3072,
+    REASONS_MAX_POINTS = 250,
+    REASONS_MAX_BYTES = 1024,
+};
 
-// The property's value on one line; also under the name that custom contact fields have. "" when missing or empty.
-static const char *property(struct arena *arena, const json_t *user, const char *name)
+// The property's value, exactly as it was said; also under the name that custom contact fields have. "" when missing.
+static const char *property_raw(struct arena *arena, const json_t *user, const char *name)
 {
     const json_t *properties = json_object_get(user, "properties");
     const char *long_name = arena_printf(arena, "cf_%s", name);
@@ -26,31 +41,82 @@ static const char *property(struct arena *arena, const json_t *user, const char 
         if (strcmp(said, name) == 0 || (!value && strcmp(said, long_name) == 0))
             value = json_object_get(item, "value");
     }
-    return text_line(arena, fields_scalar(arena, value), SHOWN_MAX_BYTES);
+    return fields_scalar(arena, value);
+}
+
+// The same on one line, for people.
+static const char *property(struct arena *arena, const json_t *user, const char *name, size_t max_bytes)
+{
+    return text_line(arena, property_raw(arena, user, name), max_bytes);
+}
+
+// A currency's code in capitals; "" for anything else.
+static const char *currency_of(struct arena *arena, const json_t *user)
+{
+    const char *said = property(arena, user, "cart_currency", SHOWN_MAX_BYTES);
+    if (!*said)
+        said = property(arena, user, "currency", SHOWN_MAX_BYTES);
+    if (strlen(said) != 3)
+        return "";
+    char *code = arena_copy(arena, said, 3);
+    for (char *at = code; *at; at++) {
+        if (!isalpha((unsigned char)*at))
+            return "";
+        *at = (char)toupper((unsigned char)*at);
+    }
+    return code;
 }
 
 static void read_cart(struct arena *arena, const json_t *user, struct context *context)
 {
-    context->cart = property(arena, user, "cart_value");
-    const char *currency = property(arena, user, "currency");
+    context->cart = property(arena, user, "cart_value", SHOWN_MAX_BYTES);
     bool bare = *context->cart && strspn(context->cart, "0123456789.,' ") == strlen(context->cart);
-    if (bare && *currency && strlen(currency) <= 8)
-        context->cart = text_line(arena, arena_printf(arena, "%s %s", context->cart, currency), SHOWN_MAX_BYTES);
+    context->currency = bare ? currency_of(arena, user) : "";
+    if (*context->currency)
+        context->cart =
+            text_line(arena, arena_printf(arena, "%s %s", context->cart, context->currency), SHOWN_MAX_BYTES);
     context->cart_valid = rules_money(context->cart, &context->cart_cents);
+    context->items = property(arena, user, "cart_items", ITEMS_MAX_BYTES);
+    const char *url = property_raw(arena, user, "cart_url");
+    bool fits = strlen(url) <= URL_MAX_BYTES && text_is_link(url); // half an address would lead elsewhere
+    context->cart_url = fits ? arena_copy(arena, url, strlen(url)) : "";
+}
+
+// "73, high: payment declined twice" without what the score says already; "" when it does not fit that score.
+static const char *reasons_of(struct arena *arena, const json_t *user, uint64_t score)
+{
+    const char *said = property(arena, user, "friction_reasons", REASONS_MAX_BYTES);
+    const char *begin = arena_printf(arena, "%u, %s: ", (unsigned)score, customer_level_word(score));
+    if (strncmp(said, begin, strlen(begin)) != 0)
+        return "";
+    said += strlen(begin);
+    return arena_copy(arena, said, text_cut(said, REASONS_MAX_POINTS));
 }
 
 static void read_friction(struct arena *arena, const json_t *user, struct context *context)
 {
     bool clamped = false;
-    context->friction = property(arena, user, "friction_score");
+    context->friction = property(arena, user, "friction_score", SHOWN_MAX_BYTES);
     context->friction_valid = rules_friction(context->friction, &context->friction_value, &clamped);
     if (context->friction_valid && clamped)
         context->friction = arena_printf(arena, "%u", (unsigned)context->friction_value);
+    if (context->friction_valid)
+        context->reasons = reasons_of(arena, user, context->friction_value);
 }
 
 struct context customer_unknown(void)
 {
-    return (struct context){.name = "", .email = "", .phone = "", .cart = "", .friction = "", .screen = ""};
+    return (struct context){.name = "",
+                            .email = "",
+                            .phone = "",
+                            .cart = "",
+                            .friction = "",
+                            .screen = "",
+                            .currency = "",
+                            .cart_url = "",
+                            .items = "",
+                            .reasons = "",
+                            .rules = ""};
 }
 
 struct context customer_read(struct arena *arena, const json_t *user)
@@ -64,8 +130,33 @@ struct context customer_read(struct arena *arena, const json_t *user)
     context.phone = fields_line(arena, user, "phone", PHONE_MAX_BYTES);
     read_cart(arena, user, &context);
     read_friction(arena, user, &context);
-    context.screen = property(arena, user, "screen");
+    context.screen = property(arena, user, "screen", SHOWN_MAX_BYTES);
     return context;
+}
+
+// 0: nobody knows. While the upstream's clock and ours disagree badly, one of them is wrong, and nothing is over.
+static uint64_t time_of(const struct response *response)
+{
+    uint64_t now_ms = (uint64_t)clock_wall_ms();
+    if (!response->date_ms)
+        return now_ms;
+    uint64_t apart = response->date_ms > now_ms ? response->date_ms - now_ms : now_ms - response->date_ms;
+    return apart > FLOW_CLOCK_APART_MS ? 0 : response->date_ms;
+}
+
+struct context customer_answered(const struct job_context *context, const struct response *response)
+{
+    struct arena *arena = context->arena;
+    const json_t *user = response->json;
+    struct context now = customer_read(arena, user);
+    if (!context->proof_key || !*now.cart)
+        return now;
+    static const enum proof proofs[] = {
+        [PROOF_GOOD] = PROOF_SIGNED, [PROOF_OVER] = PROOF_EXPIRED, [PROOF_WRONG] = PROOF_UNSIGNED};
+    now.proof = proofs[proof_judge(context->proof_key, arena, property_raw(arena, user, "cart_proof"),
+                                   property_raw(arena, user, "cart_value"), property_raw(arena, user, "cart_currency"),
+                                   property_raw(arena, user, "cart_url"), time_of(response))];
+    return now;
 }
 
 static const char *newer(const char *known, const char *now)
@@ -82,26 +173,73 @@ struct context customer_merge(const struct context *known, const struct context 
     merged.phone = newer(known->phone, now->phone);
     merged.screen = newer(known->screen, now->screen);
     if (*now->cart) {
+        bool proved = known->proof == PROOF_SIGNED && now->proof == PROOF_EXPIRED &&
+                      strcmp(known->cart, now->cart) == 0 && strcmp(known->cart_url, now->cart_url) == 0;
         merged.cart = now->cart;
         merged.cart_valid = now->cart_valid;
         merged.cart_cents = now->cart_cents;
+        merged.currency = now->currency;
+        merged.cart_url = now->cart_url;
+        merged.items = now->items;
+        merged.proof = proved ? PROOF_SIGNED : now->proof;
     }
     if (*now->friction) {
         merged.friction = now->friction;
         merged.friction_valid = now->friction_valid;
         merged.friction_value = now->friction_value;
+        merged.reasons = now->reasons;
     }
     return merged;
 }
 
-bool customer_differs(const struct context *a, const struct context *b)
+bool customer_cart_changed(const struct context *known, const struct context *now)
 {
-    return strcmp(a->cart, b->cart) != 0 || strcmp(a->friction, b->friction) != 0 || strcmp(a->screen, b->screen) != 0;
+    if (!known->cart_valid || !now->cart_valid)
+        return strcmp(known->cart, now->cart) != 0;
+    return known->cart_cents != now->cart_cents ||
+           (*known->currency && *now->currency && strcmp(known->currency, now->currency) != 0);
+}
+
+static bool friction_changed(const struct context *known, const struct context *now)
+{
+    if (!known->friction_valid || !now->friction_valid)
+        return strcmp(known->friction, now->friction) != 0;
+    uint64_t a = known->friction_value;
+    uint64_t b = now->friction_value;
+    return (a > b ? a - b : b - a) >= CUSTOMER_FRICTION_STEP || customer_level(a) != customer_level(b);
+}
+
+bool customer_changed(const struct context *known, const struct context *now)
+{
+    return customer_cart_changed(known, now) || strcmp(known->items, now->items) != 0 ||
+           customer_is_unsigned(known) != customer_is_unsigned(now) || friction_changed(known, now) ||
+           strcmp(known->screen, now->screen) != 0;
 }
 
 bool customer_complete(const struct context *context)
 {
     return context->read && *context->cart && *context->friction && *context->screen;
+}
+
+bool customer_is_unsigned(const struct context *context)
+{
+    return context->proof == PROOF_UNSIGNED || context->proof == PROOF_EXPIRED;
+}
+
+uint64_t customer_worth(const struct context *context)
+{
+    return context->cart_valid && !customer_is_unsigned(context) ? context->cart_cents : 0;
+}
+
+unsigned customer_level(uint64_t friction)
+{
+    return friction < 30 ? 0 : friction < 60 ? 1 : 2;
+}
+
+const char *customer_level_word(uint64_t friction)
+{
+    static const char *const words[] = {"low", "medium", "high"};
+    return words[customer_level(friction)];
 }
 
 bool customer_is_email(const char *text)

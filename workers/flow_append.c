@@ -8,14 +8,11 @@
 #include <inttypes.h>
 
 #include "proto/log.h"
-#include "workers/customer.h"
 #include "workers/fields.h"
 #include "workers/flow.h"
 #include "workers/note.h"
 #include "workers/parts.h"
 #include "workers/ticket.h"
-
-enum { ROUND_WITH_MESSAGE = 3 }; // context reads 1 and 2 belong to the opening
 
 static struct note note_of(const struct job_context *context)
 {
@@ -38,19 +35,16 @@ static enum step_choice append_begin(struct job_context *context, struct request
     return note_begin(context, &note, request);
 }
 
-// What is missing of the customer is asked for again with each message.
-static void report_note(struct job_context *context, struct report *report)
+static void report_note(struct report *report)
 {
     flow_done(report, STEP_NONE, "messages appended");
-    if (!customer_complete(&context->job->lane.context))
-        flow_followup(context, report, EVENT_CONTEXT, 0, ROUND_WITH_MESSAGE);
 }
 
 static void append_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct note note = note_of(context);
     if (note_finish(context, &note, response, report)) {
-        report_note(context, report);
+        report_note(report);
     } else if (flow_ticket_gone(response)) {
         struct found *found = &context->found;
         log_warn("ticket_gone", "ticket=%" PRIu64 " conversation=%s", context->job->lane.ticket_id,
@@ -89,7 +83,7 @@ static void description_finish(struct job_context *context, const struct respons
     context->found.part = 0;
     struct note note = note_of(context);
     if (!gone && ticket_describes(context->arena, response->json, note.body))
-        report_note(context, report);
+        report_note(report);
     else
         flow_look_next(context, STEP_LOOK_NOTE, false, report);
 }
@@ -102,7 +96,7 @@ static void look_finish(struct job_context *context, const struct response *resp
     }
     struct note note = note_of(context);
     if (note_look_finish(context, &note, response, report)) {
-        report_note(context, report);
+        report_note(report);
     } else if (report->outcome == OUTCOME_NOT_FOUND && context->job->restored) {
         context->found.part = 1;
         report->cause = "";

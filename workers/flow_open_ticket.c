@@ -19,6 +19,7 @@
 #include "workers/text.h"
 #include "workers/ticket.h"
 #include "workers/ticket_look.h"
+#include "workers/words.h"
 
 enum {
     LEAST_READ_MS = 50, // with less time left than this the customer is not asked for
@@ -64,12 +65,12 @@ static enum step_choice read_customer_begin(struct job_context *context, struct 
 static void read_customer_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     if (response->answer == ANSWER_OK && fields_is_object(response->json))
-        context->found.context = customer_read(context->arena, response->json);
+        context->found.context = customer_answered(context, response);
     else
         log_info("customer_unread", "conversation=%s problem=%s", context->job->lane.conversation, response->problem);
     flow_done(report, STEP_CREATE_TICKET, "");
     // Where the budget is short, this decides whose ticket is opened first.
-    report->worth_cents = context->found.context.cart_valid ? context->found.context.cart_cents : 0;
+    report->worth_cents = customer_worth(&context->found.context);
 }
 
 // ---- create the ticket ----------------------------------------------------------------------------------------------
@@ -107,16 +108,6 @@ static const char *subject_of(struct job_context *context)
     return *cart ? arena_printf(arena, "%s · %s", cart, words) : words;
 }
 
-static void add_context_line(struct text_buf *out, const char *label, const char *value)
-{
-    if (!*value)
-        return;
-    text_buf_add(out, "<br>");
-    text_add_html(out, label);
-    text_buf_add(out, ": ");
-    text_add_html(out, value);
-}
-
 static void add_messages(struct text_buf *out, const struct job *job)
 {
     for (size_t i = 0; i < job->events.count; i++) {
@@ -141,14 +132,11 @@ static const char *description_of(struct job_context *context)
         text_add_html(&out, context->found.closed_ticket);
         text_buf_add(&out, ", which takes no messages any more");
     }
-    add_context_line(&out, "Name", customer->name);
-    add_context_line(&out, "E-mail", customer->email);
-    add_context_line(&out, "Phone", customer->phone);
-    add_context_line(&out, "Cart value", customer->cart);
-    add_context_line(&out, "Friction score", customer->friction);
-    add_context_line(&out, "Screen", customer->screen);
-    add_context_line(&out, "Conversation", conversation_of(context));
+    words_add_customer(&out, customer);
+    text_buf_add(&out, "<br>Conversation: ");
+    text_add_html(&out, conversation_of(context));
     text_buf_add(&out, "</div>");
+    words_add_cart(&out, customer);
     return out.data;
 }
 
@@ -187,7 +175,6 @@ static enum step_choice create_begin(struct job_context *context, struct request
         return STEP_ANSWER;
     }
     struct rules_result rules = rules_apply(context->config, &found->context);
-    found->context.priority = (uint64_t)rules.priority;
     json_t *ticket = json_object();
     fields_put(ticket, "subject", subject_of(context));
     fields_put(ticket, "description", description_of(context));
@@ -210,13 +197,17 @@ static enum step_choice create_begin(struct job_context *context, struct request
 static void report_ticket(struct job_context *context, const json_t *ticket, struct report *report)
 {
     struct found *found = &context->found;
+    struct rules_result rules = rules_apply(context->config, &found->context);
+    found->context.priority = 0; // of the ticket before this one, where it follows another
+    found->context.unsure = false;
+    rules_remember(context->arena, &found->context, &rules);
     flow_done(report, STEP_NONE, "ticket opened");
     report->ticket_id = fields_id(ticket, "id");
     report->requester_id = fields_id(ticket, "requester_id");
     report->user = user_of(context);
     report->context_known = true;
     report->context = found->context;
-    report->worth_cents = found->context.cart_valid ? found->context.cart_cents : 0;
+    report->worth_cents = customer_worth(&found->context);
     if (!customer_complete(&found->context)) {
         flow_followup(context, report, EVENT_CONTEXT, REREAD_FIRST_MS, 1);
         flow_followup(context, report, EVENT_CONTEXT, REREAD_SECOND_MS, 2);

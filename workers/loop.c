@@ -281,6 +281,7 @@ static void on_job(void *owner, struct arena *arena, const struct job *work)
     job->context.job = work;
     job->context.config = self->set.config;
     job->context.agents = self->agents;
+    job->context.proof_key = self->set.proof_key;
     if (!reports_read_found(work, arena, &job->context.found)) {
         memset(&job->context.found, 0, sizeof job->context.found);
         refuse_job(self, job, "what earlier steps found cannot be read");

@@ -17,6 +17,7 @@ struct loop;
 struct loop_settings {
     const struct config *config;
     const struct keys *keys;
+    const struct proof_key *proof_key; // NULL: none
     struct pipes_identity identity;
     int status_fd;                                       // PIPES_FD_STATUS
     int control_fd;                                      // PIPES_FD_CONTROL

@@ -17,6 +17,7 @@
 #include "workers/confine.h"
 #include "upstream/keys.h"
 #include "workers/loop.h"
+#include "workers/proof.h"
 
 enum { WHY_BYTES = 512, SPARE_DESCRIPTORS = 64 };
 
@@ -65,18 +66,22 @@ static int work(const struct pipes_identity *identity, const struct config *conf
 {
     char why[WHY_BYTES] = "";
     struct keys *keys = keys_read(config, why, sizeof why);
-    if (!keys) {
+    struct proof_key *proof_key = NULL;
+    if (!keys || !proof_key_read(config, &proof_key, why, sizeof why)) {
         log_error("no_keys", "problem=%s", why);
+        keys_free(&keys);
         return PIPES_EXIT_CONFIG;
     }
     if (!confine_files(config)) {
         log_error("not_started", "problem=%s", strerror(errno));
         keys_free(&keys);
+        proof_key_free(&proof_key);
         return PIPES_EXIT_FAILED;
     }
     seam_try("worker");
     struct loop_settings settings = {.config = config,
                                      .keys = keys,
+                                     .proof_key = proof_key,
                                      .identity = *identity,
                                      .status_fd = PIPES_FD_STATUS,
                                      .control_fd = PIPES_FD_CONTROL,
@@ -90,6 +95,7 @@ static int work(const struct pipes_identity *identity, const struct config *conf
         log_error("not_started", "problem=%s", why);
     loop_free(&loop);
     keys_free(&keys);
+    proof_key_free(&proof_key);
     return code;
 }
 

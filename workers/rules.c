@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workers/customer.h"
 #include "workers/text.h"
 
 // ---- money ----------------------------------------------------------------------------------------------------------
@@ -193,8 +194,12 @@ struct rules_result rules_apply(const struct config *config, const struct contex
         const struct config_priority *rule = &config->priorities[i];
         if (!matches(rule, context))
             continue;
-        bool friction_alone = rule->has_min_friction && !rule->has_min_cart_value;
-        result.priority = friction_alone && rule->level == CONFIG_LEVEL_URGENT ? CONFIG_LEVEL_HIGH : rule->level;
+        bool asks_cart = rule->has_min_cart_value && rule->min_cart_value > 0;
+        bool friction_alone = rule->has_min_friction && !asks_cart;
+        bool anyones_word = asks_cart && customer_is_unsigned(context);
+        result.priority = rule->level;
+        if ((friction_alone || anyones_word) && rule->level == CONFIG_LEVEL_URGENT)
+            result.priority = CONFIG_LEVEL_HIGH;
         if (rule->group_id)
             result.group_id = rule->group_id;
         result.tags = (const char *const *)rule->tags.items;
@@ -203,4 +208,34 @@ struct rules_result rules_apply(const struct config *config, const struct contex
         break;
     }
     return result;
+}
+
+// Whether `name` is one of the lines.
+static bool lists(const char *lines, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = lines; *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (strcspn(at, "\n") == length && strncmp(at, name, length) == 0)
+            return true;
+    return false;
+}
+
+bool rules_is_new(const struct context *known, const struct rules_result *result)
+{
+    if (!result->rule)
+        return false;
+    if (!*known->rules && known->priority)
+        return (uint64_t)result->priority > known->priority;
+    return !lists(known->rules, result->rule);
+}
+
+void rules_remember(struct arena *arena, struct context *context, const struct rules_result *result)
+{
+    if ((uint64_t)result->priority > context->priority)
+        context->priority = (uint64_t)result->priority;
+    if (!result->rule || lists(context->rules, result->rule))
+        return;
+    const char *both = arena_printf(arena, "%s%s%s", context->rules, *context->rules ? "\n" : "", result->rule);
+    if (strlen(both) <= RULES_NAMES_BYTES)
+        context->rules = both;
 }

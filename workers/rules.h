@@ -6,10 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/arena.h"
 #include "proto/config.h"
 #include "proto/records.h"
 
-enum { RULES_MOST_TAGS = 30 }; // freshworks-api 4.3
+enum { RULES_MOST_TAGS = 30, RULES_NAMES_BYTES = 1024 }; // freshworks-api 4.3; the record's bound
 
 // A sum of money above this is taken as this: a shop's typing error must not order the queue for good.
 #define RULES_MOST_CENTS UINT64_C(99999999999)
@@ -40,7 +41,15 @@ struct rules_result {
 /**
  * The first rule that matches decides; without one, default_priority and ticket.group_id. A condition on a number that
  * is not valid does not hold. A rule that asks for friction alone gives high at most: friction alone never makes a
- * ticket urgent, whatever the rule says.
+ * ticket urgent, whatever the rule says. So does a rule that asks for the value of a cart which the shop should have
+ * signed and did not.
  */
 struct rules_result rules_apply(const struct config *config, const struct context *context);
+
+/** Whether the rule matched for the first time: `known` names no such rule, nor (from an older version) its priority.
+ */
+bool rules_is_new(const struct context *known, const struct rules_result *result);
+
+/** Writes the rule and the highest priority so far into `context`; its texts live in `arena`. */
+void rules_remember(struct arena *arena, struct context *context, const struct rules_result *result);
 #endif

@@ -13,7 +13,8 @@
 #include "proto/steps.h"
 #include "upstream/request.h"
 
-struct agents; // agents.h: the cache of agents on both sides
+struct agents;    // agents.h: the cache of agents on both sides
+struct proof_key; // proof.h: what the shop's server signs carts with
 
 struct job_context {
     const struct config *config;
@@ -22,6 +23,7 @@ struct job_context {
         found; // decoded from job->found (zeroed with "" strings when empty); steps change it, the core encodes it
     struct arena *arena;               // lives until the report is acked
     struct agents *agents;             // cache shared by all jobs of this worker
+    const struct proof_key *proof_key; // NULL: carts are not signed
     int64_t clock_ahead_ms[UPSTREAMS]; // upstream's Date minus our wall clock; valid where known
     bool clock_known[UPSTREAMS];
     // No write is made: `begin` of one may say in its report how the flow goes on without it, beside its request.

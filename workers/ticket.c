@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "proto/log.h"
+#include "workers/customer.h"
 #include "workers/entries.h"
 #include "workers/fields.h"
 #include "workers/flow.h"
@@ -20,7 +21,10 @@ enum { FIELD_MAX_BYTES = 255, TAG_MAX_POINTS = 32 };
 static json_t *tags_of(const struct job_context *context, const struct rules_result *rules)
 {
     json_t *tags = json_array();
-    for (size_t i = 0; i < rules->tag_count; i++) {
+    if (customer_is_unsigned(&context->found.context) &&
+        json_array_append_new(tags, json_string(TICKET_UNSIGNED_TAG)) != 0)
+        abort();
+    for (size_t i = 0; i < rules->tag_count && json_array_size(tags) < RULES_MOST_TAGS; i++) {
         const char *tag = text_line(context->arena, rules->tags[i], FIELD_MAX_BYTES);
         const char *cut = arena_copy(context->arena, tag, text_cut(tag, TAG_MAX_POINTS));
         if (*cut && json_array_append_new(tags, json_string(cut)) != 0)
@@ -39,7 +43,7 @@ void ticket_put_settings(const struct job_context *context, const struct rules_r
         fields_put_id(ticket, "group_id", (uint64_t)rules->group_id);
     if (settings->product_id > 0 && !(omit & TICKET_OMIT_PRODUCT))
         fields_put_id(ticket, "product_id", (uint64_t)settings->product_id);
-    if (rules->tag_count && !(omit & TICKET_OMIT_TAGS) &&
+    if ((rules->tag_count || customer_is_unsigned(&context->found.context)) && !(omit & TICKET_OMIT_TAGS) &&
         json_object_set_new(ticket, "tags", tags_of(context, rules)) != 0)
         abort();
 }

@@ -29,7 +29,10 @@ enum ticket_omit {
     TICKET_TEXT_FRICTION = 1 << 14,
 };
 
-/** Puts type, group_id, product_id and tags, as configured and as the rules say. */
+// Of tickets whose cart the shop should have signed and did not.
+#define TICKET_UNSIGNED_TAG "unsigned-context"
+
+/** Puts type, group_id, product_id and tags, as configured and as the rules say, and TICKET_UNSIGNED_TAG where due. */
 void ticket_put_settings(const struct job_context *context, const struct rules_result *rules, json_t *ticket);
 
 /**

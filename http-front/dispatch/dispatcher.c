@@ -67,8 +67,11 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     if (item->kind == EVENT_CUSTOMER_MESSAGE)
         self->customer_mono_ms = item->arrived_mono_ms;
     schedule_add(self, conversation, item);
-    if (!lanes_is_own(mail->conversation))
-        polls_watch(self, conversation, mail->time_ms);
+    if (lanes_is_own(mail->conversation))
+        return;
+    polls_watch(self, conversation, mail->time_ms);
+    if (mail->event_kind == EVENT_CUSTOMER_MESSAGE)
+        refresh_watch(self, conversation);
 }
 
 static void on_committed(struct dispatcher *self, const struct mail *mail)

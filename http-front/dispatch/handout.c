@@ -190,7 +190,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     if (!is_look)
         item->step = (uint8_t)choice->step;
     else if (!item->doubt)
-        restore_doubt(self, item, steps_looked_for(choice->step));
+        restore_doubt(self, conversation, item, steps_looked_for(choice->step));
     if (is_look && !item->look.size) // its first page; what comes into that later is not seen by the others
         item->looked_out = now >= item->doubt_since_mono_ms + self->rules.settle_ms;
     out->settled_look = is_look && item->looked_out;
@@ -200,9 +200,10 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.attempt = item->attempts;
     out->job.since_ms = item->claimed_ms;
     out->job.observe = self->observing;
-    out->job.restored =
-        item->look_first ||
-        (self->rules.restored && (choice->step == STEP_LOOK_TICKET || choice->step == STEP_LOOK_CALL_TICKET));
+    // The ticket may have been opened with another message than this one.
+    bool opened_before = (self->rules.restored && choice->step == STEP_LOOK_CALL_TICKET) ||
+                         (choice->step == STEP_LOOK_TICKET && (self->rules.restored || conversation->doubt_ms));
+    out->job.restored = item->look_first || opened_before;
     out->job.lane = lanes_record(conversation, arena);
     out->job.found.size = found->size;
     if (found->size)

@@ -54,6 +54,7 @@ void lanes_set_record(struct conversation *self, const struct lane *record)
     self->packed_size = bytes.size;
     self->ticket_id = record->ticket_id;
     self->would_have_ticket = record->opened_ms && !record->ticket_id;
+    self->doubt_ms = record->doubt_ms;
 }
 
 struct lane lanes_record(const struct conversation *self, struct arena *arena)
@@ -159,6 +160,14 @@ struct item *lanes_find(const struct side *side, uint64_t seq)
     return item;
 }
 
+struct item *lanes_find_kind(const struct side *side, enum event_kind kind)
+{
+    struct item *item = side->head;
+    while (item && item->kind != kind)
+        item = item->next;
+    return item;
+}
+
 static const struct side *other_side(const struct side *side)
 {
     return &side->conversation->sides[side->which == SIDE_DESK ? SIDE_CHAT : SIDE_DESK];
@@ -187,6 +196,12 @@ static bool excluded(const struct side *side, const struct item *item)
 static bool is_passed_over(const struct item *item)
 {
     return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || steps_is_poll(item->kind);
+}
+
+// Rule 8. What is read and written of the customer's context waits for everything else, between any two of its steps.
+static bool gives_way(const struct item *item)
+{
+    return (item->kind == EVENT_CONTEXT || item->kind == EVENT_REFRESH) && !item->claimed && !item->doubt;
 }
 
 static bool is_unbegun(const struct item *item)
@@ -261,13 +276,15 @@ static void sooner(uint64_t *wake, uint64_t at)
         *wake = at;
 }
 
-// Rule 7: a write that may have happened since the backup that the ledger was restored from is looked for first.
-static struct lane_choice write_or_look(struct item *item, enum step step, const struct lane_rules *rules,
-                                        uint64_t wake)
+// Rule 7: a write that may have happened since the backup that the ledger was restored from is looked for first. So is
+// a ticket that an earlier message may have opened, whose dead letter left that open.
+static struct lane_choice write_or_look(const struct side *side, struct item *item, enum step step,
+                                        const struct lane_rules *rules, uint64_t wake)
 {
     const struct step_info *info = steps_info(step);
     bool opens = step == STEP_CREATE_TICKET || step == STEP_CREATE_CALL_TICKET;
-    bool may_be_there = item->look_first || (rules->restored && opens);
+    bool may_be_there = item->look_first || (rules->restored && (opens || step == STEP_CHANGE_NOTE)) ||
+                        (side->conversation->doubt_ms && step == STEP_CREATE_TICKET);
     if (info->kind == STEP_WRITE && may_be_there && !item->looked && !item->claimed)
         step = info->look;
     return ready(item, step, wake);
@@ -289,9 +306,9 @@ static struct lane_choice go(const struct side *side, struct item *item, const s
         return ready(item, info->look, 0);
     if (info->impatient) {
         uint64_t until = item->arrived_mono_ms + rules->context_wait_ms;
-        return now >= until ? write_or_look(item, info->otherwise, rules, 0) : ready(item, step, until);
+        return now >= until ? write_or_look(side, item, info->otherwise, rules, 0) : ready(item, step, until);
     }
-    return write_or_look(item, step, rules, 0);
+    return write_or_look(side, item, step, rules, 0);
 }
 
 struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now)
@@ -299,19 +316,20 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
     assert(side->state == LANE_IDLE);
     const struct lane_choice nothing = {LANE_NOTHING, NULL, STEP_NONE, 0};
     struct item *active = side->active;
-    if (active) {
+    if (active && !gives_way(active)) {
         if (active->not_before_mono_ms > now)
             return (struct lane_choice){LANE_LATER, active, STEP_NONE, active->not_before_mono_ms};
         return excluded(side, active) ? nothing : go(side, active, rules, now);
     }
     bool has_ticket = has_a_ticket(side, rules);
+    struct item *patient = NULL; // goes when nothing else could
     uint64_t wake = 0;
     for (struct item *item = side->head; item; item = item->next) {
         if (item->not_before_mono_ms > now) {
             sooner(&wake, item->not_before_mono_ms);
             if (is_passed_over(item))
                 continue;
-            break;
+            return (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake};
         }
         if (steps_entry(item->kind, has_ticket) == STEP_NONE) {
             uint64_t until = item->arrived_mono_ms + rules->ticket_wait_ms;
@@ -322,14 +340,24 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
         }
         if (excluded(side, item))
             continue;
+        if (gives_way(item)) {
+            patient = patient ? patient : item;
+            continue;
+        }
         if (has_ticket && joins_note(item)) {
             uint64_t at = gathered_at(side, item, rules);
             if (now < at) {
                 sooner(&wake, at);
-                break;
+                return (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake};
             }
         }
         return go(side, item, rules, now);
+    }
+    if (patient) {
+        struct lane_choice choice = go(side, patient, rules, now);
+        if (!choice.wake_mono_ms || (wake && wake < choice.wake_mono_ms))
+            choice.wake_mono_ms = wake; // it may wait for its budget longer than another for its time
+        return choice;
     }
     return wake ? (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake} : nothing;
 }

@@ -29,6 +29,7 @@ struct item {
     uint64_t hint_count;          // hints: the counter now; a list read begins with it
     uint64_t hint_listed;         // hints: the counter when the list was asked for
     int64_t alive_mono_ms;        // polls of a chat: when something was last said there, maybe before that clock began
+    uint64_t earliest_mono_ms;    // refreshes: not before this, whatever is said
     uint64_t worth_cents;         // cart value, once known
     struct record_buffer found;   // what earlier steps found; owned
     struct record_buffer look;    // the same while a look goes through its pages; owned
@@ -80,6 +81,8 @@ struct conversation {
     uint64_t ticket_id;     // of the record; 0: none yet
     bool held;              // nothing goes out and it stays in memory: somebody is being forgotten
     bool would_have_ticket; // observe mode: one would have been opened
+    uint64_t doubt_ms;      // of the record: a ticket may have been opened since that it does not know; 0: no
+    uint64_t doubt_mono_ms; // and that write may last have been sent then; 0: before this front began
     uint8_t *packed;        // the lane record, encoded: many conversations wait at once, few are worked on
     size_t packed_size;
     struct side sides[SIDES];
@@ -152,6 +155,9 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
  * event that must come between, at most `most`. Returns how many were stored in `out`.
  */
 size_t lanes_gather(const struct side *side, const struct item *head, struct item **out, size_t most);
+
+/** The waiting item of that kind, or NULL; the first where there are several. */
+struct item *lanes_find_kind(const struct side *side, enum event_kind kind);
 
 /**
  * The item a ticket is opened with: while its customer was read, a message that was said earlier may have arrived; that

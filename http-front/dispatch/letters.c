@@ -54,6 +54,22 @@ static bool pass_entry(struct dispatcher *self, struct out *out, struct ledger_b
     return named;
 }
 
+// The ticket may be there all the same: whoever opens one in this conversation looks for it first.
+static void doubt_ticket(struct dispatcher *self, struct conversation *conversation, const struct item *item,
+                         struct ledger_batch *batch)
+{
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(conversation, arena);
+    if (!lane.doubt_ms || item->claimed_ms < lane.doubt_ms)
+        lane.doubt_ms = item->claimed_ms ? item->claimed_ms : 1;
+    lane.updated_ms = record_now_ms(self);
+    lanes_set_record(conversation, &lane);
+    if (item->doubt_since_mono_ms > conversation->doubt_mono_ms)
+        conversation->doubt_mono_ms = item->doubt_since_mono_ms;
+    ledger_put_lane(batch, &lane);
+    arena_free(&arena);
+}
+
 // Puts an item (each message of a note by itself) among the dead letters. The agent is told where a reply is concerned.
 void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
                      bool entry_named)
@@ -68,6 +84,8 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
         bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
     if (item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && !entry_named)
         entry_named = pass_entry(self, out, batch);
+    if (item->doubt && item->step == STEP_CREATE_TICKET)
+        doubt_ticket(self, conversation, item, batch);
     record_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
     if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
         steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {

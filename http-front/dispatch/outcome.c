@@ -179,7 +179,8 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         return true;
     }
     bool wrote = item->claimed;
-    item->attempts = 0;
+    if (item->kind != EVENT_CONTEXT) // which begins anew after a failure: its waits grow with all of its failures
+        item->attempts = 0;
     item->not_before_mono_ms = report->delay_ms ? (uint64_t)clock_mono_ms() + report->delay_ms : 0;
     lanes_set_bytes(&item->look, NULL, 0);
     for (size_t i = 0; i < report->followups.count; i++)
@@ -188,6 +189,8 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         item->worth_cents = report->worth_cents;
     if (report->next_step == STEP_NONE) {
         out->after = AFTER_FINISH;
+        if (out->step == STEP_CHANGE_NOTE || out->step == STEP_LOOK_CHANGE)
+            refresh_told(self, out->side, item, batch);
         delete_item(batch, item);
         return true;
     }
@@ -285,10 +288,10 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
     }
     if (item->kind == EVENT_CONTEXT) {
         out->side->active = NULL; // never holds up messages
-        item->step = STEP_NONE;
-        lanes_set_bytes(&item->found, NULL, 0);
+        if (report->http_status != HTTP_TOO_MANY)
+            item->step = STEP_NONE; // from the beginning; what was found says what was raised, and what was refused
     }
-    if (item->kind == EVENT_NOTICE && is_write)
+    if ((item->kind == EVENT_NOTICE || item->kind == EVENT_CONTEXT) && is_write)
         pass_over(self, out);
     else
         again(self, out);
@@ -300,8 +303,10 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
         return true;
     if (report->outcome != OUTCOME_RETRY)
         return false;
+    // The refreshes of a running chat read the customer again; what the ticket may have got of it is brought to an end.
+    bool nothing_begun = out->item->kind == EVENT_CONTEXT && !out->item->found.size;
     return too_old(self, out->item, (uint64_t)clock_mono_ms()) ||
-           (out->item->kind == EVENT_CONTEXT && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
+           (nothing_begun && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
 }
 
 void outcome_apply(struct dispatcher *self, struct out *out, const struct report *report)

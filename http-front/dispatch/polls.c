@@ -60,7 +60,7 @@ static int64_t silent_ms(const struct item *item, uint64_t now)
     return (int64_t)now - item->alive_mono_ms;
 }
 
-static uint64_t interval_ms(const struct dispatcher *self, const struct item *item, uint64_t now)
+static uint64_t interval_ms(struct dispatcher *self, struct item *item, uint64_t now)
 {
     const struct config *config = self->options.config;
     uint64_t chat = (uint64_t)config->freshchat.poll_seconds * SECOND_MS;
@@ -72,6 +72,8 @@ static uint64_t interval_ms(const struct dispatcher *self, const struct item *it
         return chat * (silent_ms(item, now) < LIVELY_MS ? 1 : QUIET_FACTOR);
     case EVENT_POLL_CALLS:
         return (uint64_t)config->freshcaller.poll_seconds * SECOND_MS;
+    case EVENT_REFRESH:
+        return refresh_rest_ms(self, item, now);
     default:
         return chat * USERS_FACTOR;
     }
@@ -126,6 +128,7 @@ static bool wake_lane(void *arg, const struct lane *lane)
         return true;
     // How long ago it was alive, by our wall clock; one that was set back makes it alive now.
     uint64_t ago = waking->wall_ms > lane->updated_ms ? waking->wall_ms - lane->updated_ms : 0;
+    refresh_wake(waking->dispatcher, conversation, ago);
     add_poll(waking->dispatcher, conversation, EVENT_POLL_CHAT, (int64_t)waking->mono_ms - (int64_t)ago,
              waking->mono_ms);
     return true;
@@ -323,8 +326,10 @@ void polls_rest(struct dispatcher *self, struct out *out)
         item->accepted_ms = (uint64_t)clock_wall_ms() + rest_ms; // its place among the others: by when it is due
     }
     // A conversation that sleeps is let go once it was asked, and has answered.
-    bool asleep = item->kind == EVENT_POLL_CHAT && silent_ms(item, now) >= ALIVE_MS;
-    if (after == AFTER_FINISH || (after == AFTER_REPEAT && asleep && !failed))
+    bool asleep = item->kind == EVENT_POLL_CHAT && silent_ms(item, now) >= ALIVE_MS && !failed;
+    if (item->kind == EVENT_REFRESH)
+        asleep = refresh_is_over(item, now);
+    if (after == AFTER_FINISH || (after == AFTER_REPEAT && asleep))
         schedule_drop(self, side, item);
     schedule_conversation(self, conversation);
 }
@@ -354,6 +359,10 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
         item->asked = true;
     bool for_disk = look_into(self, out, report, batch);
     for_disk = record_merge(self, conversation, report, batch) || for_disk || raised;
+    if (item->kind == EVENT_REFRESH && report->followups.count) {
+        refresh_found(self, out, report, batch);
+        for_disk = true;
+    }
     out->after = report->next_step == STEP_NONE ? AFTER_REPEAT : AFTER_STEP;
     if (out->after == AFTER_STEP) {
         item->step = (uint8_t)report->next_step;
@@ -379,8 +388,8 @@ static void fail(struct dispatcher *self, struct out *out, bool refused, const c
         log_warn("poll_refused", "conversation=%s step=%s cause=%s", out->side->conversation->id, steps_name(out->step),
                  cause);
         out->rest_ms = REFUSED_MS;
-        if (out->item->kind == EVENT_POLL_CHAT)
-            out->after = AFTER_FINISH; // the conversation is not there any more
+        if (out->item->kind == EVENT_POLL_CHAT || out->item->kind == EVENT_REFRESH)
+            out->after = AFTER_FINISH; // the conversation, or its customer, is not there any more
     }
     polls_rest(self, out);
 }

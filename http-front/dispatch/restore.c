@@ -72,8 +72,9 @@ void restore_lane(struct dispatcher *self, struct conversation *conversation)
     arena_free(&arena);
 }
 
-void restore_doubt(struct dispatcher *self, struct item *item, enum step step)
+void restore_doubt(struct dispatcher *self, const struct conversation *conversation, struct item *item, enum step step)
 {
+    bool restored = item->look_first || self->rules.restored;
     uint64_t since = item->time_ms;
     if (self->backup_ms && since > self->backup_ms)
         since = self->backup_ms; // what a later message opened or said may have been there long before it
@@ -83,6 +84,12 @@ void restore_doubt(struct dispatcher *self, struct item *item, enum step step)
     item->job_id = 0;
     item->claimed_ms = since > BEFORE_BACKUP_MS ? since - BEFORE_BACKUP_MS : 1;
     item->doubt_since_mono_ms = 0; // whoever may have written it is long gone: one look settles it
+    if (step != STEP_CREATE_TICKET || !conversation->doubt_ms)
+        return;
+    // An earlier message may have opened the ticket, up to the time its dead letter was in doubt since.
+    if (conversation->doubt_ms < item->claimed_ms || !restored)
+        item->claimed_ms = conversation->doubt_ms;
+    item->doubt_since_mono_ms = conversation->doubt_mono_ms ? conversation->doubt_mono_ms : self->started_mono_ms;
 }
 
 // ---- its end --------------------------------------------------------------------------------------------------------

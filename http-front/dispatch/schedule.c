@@ -63,7 +63,10 @@ void schedule_consider(struct dispatcher *self, struct side *side)
     }
     struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
     wake_at(self, side, choice.verdict == LANE_READY || choice.verdict == LANE_LATER ? choice.wake_mono_ms : 0);
-    if (choice.verdict == LANE_EXPIRED) {
+    if (choice.verdict == LANE_EXPIRED && steps_is_poll(choice.item->kind)) {
+        schedule_drop(self, side, choice.item); // a refresh of a conversation that never got its ticket
+        schedule_consider(self, side);
+    } else if (choice.verdict == LANE_EXPIRED) {
         log_info("no_ticket", "conversation=%s sequence=%" PRIu64, side->conversation->id, choice.item->seq);
         handout_finish(self, side, choice.item, METRIC_EVENTS_DONE_NO_TICKET);
     } else if (choice.verdict == LANE_READY) {

@@ -223,6 +223,20 @@ void polls_offered(struct dispatcher *self, struct out *out, enum accept_result 
  * afterwards. */
 void polls_rest(struct dispatcher *self, struct out *out);
 
+// ---- refresh.c
+/** The customer wrote: the context is looked at again, soon, and from then on while the chat runs. */
+void refresh_watch(struct dispatcher *self, struct conversation *conversation);
+/** A conversation that was alive `ago_ms` before this front began. */
+void refresh_wake(struct dispatcher *self, struct conversation *conversation, uint64_t ago_ms);
+/** A refresh's report: what it asks for goes into the batch and the lane, unless that waits there already. */
+void refresh_found(struct dispatcher *self, struct out *out, const struct report *report, struct ledger_batch *batch);
+/** How long a refresh rests after its read. */
+uint64_t refresh_rest_ms(struct dispatcher *self, struct item *item, uint64_t now);
+/** Whether it was the last: the customer is silent. */
+bool refresh_is_over(const struct item *item, uint64_t now);
+/** `told` ends with a note: the next one rests, and what else waits to be read is taken out, in the same batch. */
+void refresh_told(struct dispatcher *self, struct side *side, const struct item *told, struct ledger_batch *batch);
+
 // ---- recover.c
 /** Loads everything that waits. False with a sentence in `why`. */
 bool recover_load(struct dispatcher *self, char *why, size_t why_size);
@@ -240,8 +254,9 @@ void restore_resumed(struct dispatcher *self);
 bool restore_is_before(const struct dispatcher *self, uint64_t said_ms);
 /** A conversation that was just loaded: replies that are not newer are looked for in the chat first. */
 void restore_lane(struct dispatcher *self, struct conversation *conversation);
-/** The item's write `step` was never claimed here but may have happened: in doubt since the backup. */
-void restore_doubt(struct dispatcher *self, struct item *item, enum step step);
+/** The item's write `step` was never claimed here but may have happened: in doubt since the backup, or since the
+ * conversation's ticket is. */
+void restore_doubt(struct dispatcher *self, const struct conversation *conversation, struct item *item, enum step step);
 /** Every second: forgets the restoring once everything said before it is settled. */
 void restore_tick(struct dispatcher *self);
 

@@ -17,6 +17,7 @@
 
 #include "proto/clock.h"
 #include "workers/agents.h"
+#include "workers/customer.h"
 #include "workers/step.h"
 
 #define CONVERSATION "5e0b8f9e-0000-4000-8000-0000000000d1"
@@ -75,7 +76,7 @@ static inline struct event case_event(struct part *part, const char *text)
 
 static inline struct context case_nobody(void)
 {
-    return (struct context){.name = "", .email = "", .phone = "", .cart = "", .friction = "", .screen = ""};
+    return customer_unknown();
 }
 
 static inline struct flow_case *case_new(const char *config)
@@ -95,8 +96,14 @@ static inline struct flow_case *case_new(const char *config)
                                    .context = case_nobody()};
     self->context =
         (struct job_context){.config = self->config, .job = &self->job, .arena = self->arena, .agents = self->agents};
-    self->context.found = (struct found){
-        .context = case_nobody(), .agent_email = "", .agent_name = "", .chat_agent = "", .closed_ticket = ""};
+    self->context.found = (struct found){.context = case_nobody(),
+                                         .agent_email = "",
+                                         .agent_name = "",
+                                         .chat_agent = "",
+                                         .closed_ticket = "",
+                                         .body = "",
+                                         .said = "",
+                                         .note = ""};
     return self;
 }
 

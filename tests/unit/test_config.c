@@ -106,6 +106,9 @@ static void the_defaults_are_those_of_the_contract(void **state)
     assert_int_equal(c->timing.gather_quiet_ms, 1000);
     assert_int_equal(c->timing.gather_max_ms, 1500);
     assert_int_equal(c->timing.context_wait_ms, 1000);
+    assert_int_equal(c->timing.context_refresh_seconds, 30);
+    assert_int_equal(c->timing.context_note_seconds, 60);
+    assert_string_equal(c->widget.context_key_file, "");
     assert_int_equal(c->timing.connect_timeout_ms, 5000);
     assert_int_equal(c->timing.request_timeout_ms, 20000);
     assert_int_equal(c->timing.settle_ms, 30000);

@@ -97,6 +97,8 @@ static inline int set_up(void **state)
     f->config.timing = (struct config_timing){.gather_quiet_ms = 1,
                                               .gather_max_ms = 2,
                                               .context_wait_ms = 60000,
+                                              .context_refresh_seconds = 3600,
+                                              .context_note_seconds = 3600,
                                               .settle_ms = 300,
                                               .retry_first_ms = 1,
                                               .retry_max_ms = 2,

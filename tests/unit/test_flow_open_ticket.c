@@ -30,7 +30,7 @@ static void the_whole_way(void **state)
                "{\"subject\":\"249.00 · Anna <b>Rossi: My boiler is cold\","
                "\"description\":\"<div><b>10:20:30 UTC</b> My boiler is cold</div><hr><div>From the shop&#39;s chat"
                "<br>Name: Anna &lt;b&gt;Rossi<br>E-mail: anna@a.example<br>Phone: +49123456<br>Cart value: 249.00"
-               "<br>Friction score: 71<br>Screen: /checkout<br>Conversation: " CONVERSATION "</div>\","
+               "<br>Friction: 71, high<br>Screen: /checkout<br>Conversation: " CONVERSATION "</div>\","
                "\"source\":7,\"status\":2,\"priority\":4,\"email\":\"anna@a.example\",\"name\":\"Anna <b>Rossi\","
                "\"type\":\"Question\",\"group_id\":9,\"product_id\":6,\"tags\":[\"high-value\"],"
                "\"custom_fields\":{\"cf_freshchat_conversation_id\":\"" CONVERSATION "\",\"cf_cart_value\":249.0,"

@@ -387,6 +387,66 @@ static void no_ticket_is_opened_after_a_restoring_without_a_look(void **state)
     lanes_conversation_free(&c);
 }
 
+// Rule 8.
+static void context_gives_way_between_its_steps(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct side *desk = &c->sides[SIDE_DESK];
+    struct item *context = add(c, EVENT_CONTEXT, 1, 50, 0);
+    struct item *refresh = add(c, EVENT_REFRESH, 2, UINT64_C(1) << 50, 0);
+    assert_ptr_equal(next(c, SIDE_DESK, 100).item, context);
+    desk->active = context; // it was begun and goes on
+    context->step = STEP_READ_TO_UPDATE;
+    struct lane_choice choice = next(c, SIDE_DESK, 100);
+    assert_ptr_equal(choice.item, context);
+    assert_int_equal(choice.step, STEP_READ_TO_UPDATE);
+    // a message that gathers is not kept waiting by what is begun meanwhile
+    struct item *message = add(c, EVENT_CUSTOMER_MESSAGE, 3, 200, 100);
+    choice = next(c, SIDE_DESK, 200);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 1100);
+    assert_ptr_equal(next(c, SIDE_DESK, 1100).item, message);
+    // nor one that waits for its retry
+    message->not_before_mono_ms = 5000;
+    message->attempts = 1;
+    assert_int_equal(next(c, SIDE_DESK, 1100).verdict, LANE_LATER);
+    lanes_remove(desk, message);
+    lanes_item_free(&message);
+    // a note that may be written already is looked for before anything else
+    context->step = STEP_CHANGE_NOTE;
+    context->claimed = context->doubt = true;
+    message = add(c, EVENT_CUSTOMER_MESSAGE, 4, 40, 0);
+    choice = next(c, SIDE_DESK, 9000);
+    assert_ptr_equal(choice.item, context);
+    assert_int_equal(choice.step, STEP_LOOK_CHANGE);
+    lanes_remove(desk, message);
+    lanes_item_free(&message);
+    // what waits for its budget does not keep others from their time
+    context->claimed = context->doubt = false;
+    context->step = STEP_NONE;
+    add(c, EVENT_NOTICE, 5, 60, 0)->not_before_mono_ms = 9500;
+    choice = next(c, SIDE_DESK, 9000);
+    assert_ptr_equal(choice.item, context);
+    assert_int_equal(choice.wake_mono_ms, 9500);
+    context->not_before_mono_ms = 20000;
+    assert_ptr_equal(next(c, SIDE_DESK, 9000).item, refresh);
+    lanes_conversation_free(&c);
+}
+
+static void a_ticket_that_may_exist_is_looked_for_before_one_is_opened(void **state)
+{
+    (void)state;
+    struct lane record = {.conversation = "c", .doubt_ms = 7};
+    struct conversation *c = lanes_conversation_new("c", &record);
+    struct item *message = add(c, EVENT_CUSTOMER_MESSAGE, 1, 100, 0);
+    message->step = STEP_CREATE_TICKET;
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_LOOK_TICKET);
+    message->looked = true;
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_CREATE_TICKET);
+    lanes_conversation_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +468,8 @@ int main(void)
         cmocka_unit_test(the_record_is_kept_as_a_copy),
         cmocka_unit_test(what_was_said_before_a_restoring_is_looked_for_first),
         cmocka_unit_test(no_ticket_is_opened_after_a_restoring_without_a_look),
+        cmocka_unit_test(context_gives_way_between_its_steps),
+        cmocka_unit_test(a_ticket_that_may_exist_is_looked_for_before_one_is_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

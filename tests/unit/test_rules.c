@@ -182,6 +182,58 @@ static void friction_alone_never_makes_a_ticket_urgent(void **state)
     (void)state;
     assert_int_equal(ruled("", "100").priority, CONFIG_LEVEL_HIGH);
     assert_int_equal(ruled("0", "90").priority, CONFIG_LEVEL_HIGH);
+    // nor with a cart that may be empty
+    struct config_priority any = {.name = "any",
+                                  .has_min_cart_value = true,
+                                  .has_min_friction = true,
+                                  .min_friction = 90,
+                                  .level = CONFIG_LEVEL_URGENT};
+    struct config config = {.priorities = &any, .priority_count = 1, .default_priority = CONFIG_LEVEL_LOW};
+    struct context context = customer_unknown();
+    context.cart_valid = context.friction_valid = true;
+    context.friction_value = 90;
+    assert_int_equal(rules_apply(&config, &context).priority, CONFIG_LEVEL_HIGH);
+}
+
+static void a_cart_that_should_be_signed_and_is_not_makes_no_ticket_urgent(void **state)
+{
+    (void)state;
+    struct config config = {.priorities = rules, .priority_count = 3, .default_priority = CONFIG_LEVEL_MEDIUM};
+    struct context context = customer_unknown();
+    context.cart_valid = true;
+    context.cart_cents = 20000;
+    for (unsigned proof = PROOF_UNASKED; proof <= PROOF_EXPIRED; proof++) {
+        context.proof = proof;
+        struct rules_result result = rules_apply(&config, &context);
+        assert_string_equal(result.rule, "high-value");
+        assert_int_equal(result.tag_count, 1);
+        assert_int_equal(result.priority, proof <= PROOF_SIGNED ? CONFIG_LEVEL_URGENT : CONFIG_LEVEL_HIGH);
+        assert_int_equal(customer_worth(&context), proof <= PROOF_SIGNED ? 20000 : 0);
+    }
+}
+
+static void a_rule_is_new_once(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new();
+    struct context known = customer_unknown();
+    const struct rules_result value = {.rule = "value", .priority = CONFIG_LEVEL_HIGH};
+    const struct rules_result valu = {.rule = "valu", .priority = CONFIG_LEVEL_LOW};
+    const struct rules_result none = {.priority = CONFIG_LEVEL_MEDIUM};
+    assert_true(rules_is_new(&known, &value));
+    assert_false(rules_is_new(&known, &none));
+    rules_remember(arena, &known, &value);
+    assert_false(rules_is_new(&known, &value));
+    assert_true(rules_is_new(&known, &valu));
+    rules_remember(arena, &known, &valu);
+    rules_remember(arena, &known, &value);
+    assert_string_equal(known.rules, "value\nvalu");
+    assert_int_equal(known.priority, CONFIG_LEVEL_HIGH);
+    // an older version's record names no rules, but what they gave
+    known = customer_unknown();
+    known.priority = CONFIG_LEVEL_HIGH;
+    assert_false(rules_is_new(&known, &value));
+    arena_free(&arena);
 }
 
 int main(void)
@@ -194,6 +246,8 @@ int main(void)
         cmocka_unit_test(the_first_matching_rule_wins),
         cmocka_unit_test(what_is_no_number_raises_nothing),
         cmocka_unit_test(friction_alone_never_makes_a_ticket_urgent),
+        cmocka_unit_test(a_cart_that_should_be_signed_and_is_not_makes_no_ticket_urgent),
+        cmocka_unit_test(a_rule_is_new_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

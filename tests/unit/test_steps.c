@@ -32,7 +32,7 @@ static void every_write_has_a_look_that_reads_the_same_upstream(void **state)
         assert_int_equal(steps_looked_for(info->look), step); // and each look is one write's
         assert_false(look->impatient);
     }
-    assert_int_equal(writes, 7);
+    assert_int_equal(writes, 8);
 }
 
 static void only_looks_look_for_something(void **state)
@@ -115,6 +115,12 @@ static void events_begin_where_they_should(void **state)
     assert_int_equal(steps_side(EVENT_AGENT_MESSAGE), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_CONTEXT), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_NOTICE), SIDE_DESK);
+    assert_int_equal(steps_entry(EVENT_REFRESH, false), STEP_NONE);
+    assert_int_equal(steps_entry(EVENT_REFRESH, true), STEP_REFRESH_CUSTOMER);
+    assert_int_equal(steps_side(EVENT_REFRESH), SIDE_DESK);
+    assert_int_equal(steps_side(EVENT_POLL_CHAT), SIDE_CHAT);
+    assert_true(steps_is_poll(EVENT_REFRESH));
+    assert_int_equal(steps_info(STEP_REFRESH_CUSTOMER)->rank, RANK_POLL);
     assert_int_equal(steps_side(EVENT_CALL), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_CALLBACK), SIDE_DESK);
     assert_true(steps_is_poll(EVENT_POLL_CALLS));

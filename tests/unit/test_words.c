@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// workers/customer and workers/words: what a browser said becomes words for agents, and nothing more than words.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/customer.h"
+#include "workers/fields.h"
+#include "workers/words.h"
+
+static struct arena *arena;
+
+// The context of a user with these properties: name, value, ..., NULL.
+#define SAYS(...) said((const char *const[]){__VA_ARGS__, NULL})
+static struct context said(const char *const *pairs)
+{
+    json_t *list = json_array();
+    for (; *pairs; pairs += 2)
+        json_array_append_new(list, json_pack("{s:s, s:s}", "name", pairs[0], "value", pairs[1]));
+    json_t *user = json_pack("{s:o}", "properties", list);
+    struct context context = customer_read(arena, user);
+    json_decref(user);
+    struct record_buffer bytes;
+    if (!record_encode(RECORD_context, &context, &bytes))
+        fail_msg("what the browser said does not fit its record");
+    record_buffer_free(&bytes);
+    return context;
+}
+
+static const char *friction(const char *score, const char *reasons)
+{
+    struct context context = SAYS("friction_score", score, "friction_reasons", reasons);
+    return words_friction(arena, &context);
+}
+
+static const char *lines(const struct context *context)
+{
+    struct text_buf out = text_buf_new(arena);
+    words_add_customer(&out, context);
+    words_add_cart(&out, context);
+    return out.data;
+}
+
+static void has(const char *text, const char *words)
+{
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in: %s", words, text);
+}
+
+static void has_not(const char *text, const char *words)
+{
+    if (strstr(text, words))
+        fail_msg("\"%s\" is in: %s", words, text);
+}
+
+static void friction_is_said_in_words(void **state)
+{
+    (void)state;
+    assert_string_equal(friction("73", "73, high: payment declined twice, rage click on Pay"),
+                        "73, high: payment declined twice, rage click on Pay");
+    assert_string_equal(friction("0", ""), "0, low");
+    assert_string_equal(friction("29", ""), "29, low");
+    assert_string_equal(friction("30", ""), "30, medium");
+    assert_string_equal(friction("59.9", ""), "59, medium");
+    assert_string_equal(friction("60", ""), "60, high");
+    assert_string_equal(friction("1000", "1000, high: x"), "100, high");
+    assert_string_equal(friction("NaN", "NaN, high: x"), "NaN");
+}
+
+static void reasons_that_do_not_fit_the_score_are_not_said(void **state)
+{
+    (void)state;
+    assert_string_equal(friction("12", "73, high: payment declined"), "12, low");
+    assert_string_equal(friction("73", "73, low: payment declined"), "73, high");
+    assert_string_equal(friction("73", "refund me at once"), "73, high");
+    assert_string_equal(friction("73", "073, high: x"), "73, high");
+    assert_string_equal(friction("73", "73, high: "), "73, high");
+    assert_string_equal(friction("73", "73, high:"), "73, high");
+    assert_string_equal(friction("73", "73, high: a\n\tb\x01"), "73, high: a b");
+    char many[4000] = "73, high: ";
+    for (size_t i = 10; i + 2 < sizeof many; i += 2)
+        memcpy(many + i, "\xc3\xa4", 3);
+    assert_int_equal(strlen(friction("73", many)), 10 + 2 * 250);
+}
+
+static void a_cart_has_its_currency(void **state)
+{
+    (void)state;
+    struct context context = SAYS("cart_value", "349.90", "cart_currency", "eur");
+    assert_string_equal(context.cart, "349.90 EUR");
+    assert_int_equal(context.cart_cents, 34990);
+    context = SAYS("cart_value", "349.90", "currency", "EUR");
+    assert_string_equal(context.cart, "349.90 EUR");
+    context = SAYS("cart_value", "349.90", "cart_currency", "E<b");
+    assert_string_equal(context.cart, "349.90");
+    context = SAYS("cart_value", "€349.90", "cart_currency", "EUR");
+    assert_string_equal(context.cart, "€349.90");
+    context = SAYS("cart_currency", "EUR");
+    assert_string_equal(context.cart, "");
+}
+
+static void the_cart_is_a_list_and_a_link_that_says_where_it_leads(void **state)
+{
+    (void)state;
+    struct context context =
+        SAYS("cart_value", "349.90", "cart_items", "1 × Drift parasol at 349.90; 2 × Peg & <b>rope</b>", "cart_url",
+             "https://shop.example/cart?a=1&b=2");
+    assert_string_equal(lines(&context),
+                        "<br>Cart value: 349.90<div>In the cart:</div><ul><li>1 × Drift parasol at 349.90</li>"
+                        "<li>2 × Peg &amp; &lt;b&gt;rope&lt;/b&gt;</li></ul><div>Cart page, as the browser says: <a "
+                        "href=\"https://shop.example/cart?a=1&amp;b=2\" rel=\"nofollow noopener noreferrer\">"
+                        "https://shop.example/cart?a=1&amp;b=2</a></div>");
+    // a dozen lines are eleven
+    context = SAYS("cart_items", "a; b; c; d; e; f; g; h; i; j; k; l");
+    has(lines(&context), "<li>k; l</li></ul>");
+}
+
+static void no_other_link_is_shown(void **state)
+{
+    static const char *const urls[] = {
+        "javascript:alert(1)",  "data:text/html,x",       "//shop.example/",
+        "ftp://shop.example/",  "https://a\"onclick=x",   "https://user@shop.example/",
+        " https://a.example/",  "https://a.example/\nx",  "https://a.example/\xe2\x80\xae",
+        "https://a.example/<b", "https://a.example/ pay", "https://",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct context context = SAYS("cart_value", "1", "cart_url", urls[i]);
+        has_not(lines(&context), "<a ");
+    }
+    char longest[2100] = "https://a.example/";
+    memset(longest + 18, 'x', sizeof longest - 19);
+    struct context context = SAYS("cart_url", longest);
+    has_not(lines(&context), "<a ");
+}
+
+static void nothing_a_browser_says_is_markup(void **state)
+{
+    (void)state;
+    static const char evil[] = "\"><img src=x onerror=alert(1)>&#39;'\x01\xff<script>";
+    struct context context = SAYS("cart_value", evil, "cart_currency", evil, "cart_items", evil, "cart_url", evil,
+                                  "screen", evil, "friction_score", evil, "friction_reasons", evil);
+    has_not(lines(&context), "<img");
+    has_not(lines(&context), "<script");
+    struct context known = customer_unknown();
+    const char *note = words_change(arena, &known, &context, evil);
+    has_not(note, "<img");
+    has_not(note, "<script");
+    has(note, "&lt;img");
+}
+
+static void an_unsigned_cart_says_so(void **state)
+{
+    (void)state;
+    struct context context = SAYS("cart_value", "349.90");
+    context.proof = PROOF_UNSIGNED;
+    has(lines(&context), "Cart value: 349.90 (not signed by the shop)");
+    context.proof = PROOF_EXPIRED;
+    has(lines(&context), "(the shop&#39;s signature is out of date)");
+    context.proof = PROOF_SIGNED;
+    has_not(lines(&context), "sign");
+}
+
+static const char *told(const struct context *known, const struct context *now)
+{
+    struct context merged = customer_merge(known, now);
+    return words_change(arena, known, &merged, "");
+}
+
+static void a_note_says_what_changed(void **state)
+{
+    (void)state;
+    struct context before = SAYS("cart_value", "59.00", "cart_currency", "EUR", "friction_score", "12", "screen", "a");
+    struct context now = SAYS("cart_value", "349.90", "cart_currency", "EUR", "cart_items", "1 × Parasol",
+                              "friction_score", "73", "friction_reasons", "73, high: payment declined", "screen", "b");
+    assert_string_equal(told(&before, &now),
+                        "<div><b>Deskbell:</b> The cart is now 349.90 EUR (was 59.00 EUR). In it: 1 × Parasol. "
+                        "Friction is now 73, high: payment declined (was 12, low).</div>");
+    struct context nobody = customer_unknown();
+    assert_string_equal(told(&nobody, &before), "<div><b>Deskbell:</b> The cart is 59.00 EUR.</div>");
+    assert_string_equal(words_change(arena, &before, &before, "Rule x: priority high."),
+                        "<div><b>Deskbell:</b> Rule x: priority high.</div>");
+    struct context other = SAYS("cart_value", "59.00", "cart_currency", "EUR", "cart_items", "2 × Peg");
+    assert_string_equal(told(&before, &other),
+                        "<div><b>Deskbell:</b> The cart has changed, its value has not. In it: 2 × Peg.</div>");
+    now.proof = PROOF_UNSIGNED;
+    has(told(&before, &now), "(was 59.00 EUR), not signed by the shop.");
+}
+
+static void nothing_to_tell_is_no_note(void **state)
+{
+    (void)state;
+    struct context before = SAYS("cart_value", "59.00", "friction_score", "73", "screen", "a");
+    struct context now = SAYS("cart_value", "59", "cart_currency", "EUR", "friction_score", "12", "screen", "b");
+    assert_string_equal(told(&before, &now), ""); // the same sum; friction that fades; another screen
+    struct context gone = SAYS("screen", "a");
+    assert_string_equal(told(&before, &gone), "");
+    struct context calm = SAYS("friction_score", "3", "screen", "a");
+    struct context nobody = customer_unknown();
+    assert_string_equal(told(&nobody, &calm), "");
+}
+
+static bool changed(const char *friction_before, const char *friction_now)
+{
+    struct context before = SAYS("friction_score", friction_before);
+    struct context now = SAYS("friction_score", friction_now);
+    return customer_changed(&before, &now);
+}
+
+static void small_moves_are_no_change(void **state)
+{
+    (void)state;
+    assert_false(changed("40", "44"));
+    assert_true(changed("40", "45"));
+    assert_true(changed("40", "35"));
+    assert_true(changed("59", "60"));
+    assert_true(changed("30", "29"));
+    assert_true(changed("x", "30"));
+    struct context before = SAYS("cart_value", "59", "screen", "a");
+    struct context now = before;
+    assert_false(customer_changed(&before, &now));
+    now.proof = PROOF_UNSIGNED;
+    assert_true(customer_changed(&before, &now));
+    now = SAYS("cart_value", "59", "screen", "b");
+    assert_true(customer_changed(&before, &now));
+    now = SAYS("cart_value", "59", "screen", "a", "cart_items", "x");
+    assert_true(customer_changed(&before, &now));
+}
+
+static void a_cart_comes_whole_and_stays_proved(void **state)
+{
+    (void)state;
+    struct context known = SAYS("cart_value", "59", "cart_items", "x", "cart_url", "https://a.example/");
+    known.proof = PROOF_SIGNED;
+    struct context now = SAYS("cart_value", "80");
+    struct context merged = customer_merge(&known, &now);
+    assert_string_equal(merged.items, "");
+    assert_string_equal(merged.cart_url, "");
+    now = known;
+    now.proof = PROOF_EXPIRED;
+    assert_int_equal(customer_merge(&known, &now).proof, PROOF_SIGNED);
+    now.cart = "80";
+    assert_int_equal(customer_merge(&known, &now).proof, PROOF_EXPIRED);
+    now = SAYS("screen", "b");
+    assert_int_equal(customer_merge(&known, &now).proof, PROOF_SIGNED);
+    assert_string_equal(customer_merge(&known, &now).items, "x");
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    arena = arena_new();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(friction_is_said_in_words),
+        cmocka_unit_test(reasons_that_do_not_fit_the_score_are_not_said),
+        cmocka_unit_test(a_cart_has_its_currency),
+        cmocka_unit_test(the_cart_is_a_list_and_a_link_that_says_where_it_leads),
+        cmocka_unit_test(no_other_link_is_shown),
+        cmocka_unit_test(nothing_a_browser_says_is_markup),
+        cmocka_unit_test(an_unsigned_cart_says_so),
+        cmocka_unit_test(a_note_says_what_changed),
+        cmocka_unit_test(nothing_to_tell_is_no_note),
+        cmocka_unit_test(small_moves_are_no_change),
+        cmocka_unit_test(a_cart_comes_whole_and_stays_proved),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}

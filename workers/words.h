@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a ticket says of its customer, in words for agents: the description's lines, and the note about what changed
+// while the chat runs. Everything that a browser said is escaped, bounded and named as what it is. Pure functions.
+#ifndef WORKERS_WORDS_H
+#define WORKERS_WORDS_H
+#include "proto/arena.h"
+#include "proto/records.h"
+#include "workers/text_buf.h"
+
+/** "73, high: payment declined twice, rage click on Pay"; without reasons where the page gave none that fit; what was
+ * said where it is no score; "" when nothing was. Plain text. */
+const char *words_friction(struct arena *arena, const struct context *context);
+
+/** Appends lines "<br>Label: value" of the customer, the cart and the friction, as far as they are known. */
+void words_add_customer(struct text_buf *out, const struct context *context);
+
+/** Appends the cart's lines as a list, and the link to it, where there are any. */
+void words_add_cart(struct text_buf *out, const struct context *context);
+
+/**
+ * The note that tells an agent what is not as it was `known`, as HTML: the cart, its lines, friction that reached a
+ * higher level, and `said`: sentences about a rule, "" for none. "" when there is nothing an agent would care for.
+ */
+const char *words_change(struct arena *arena, const struct context *known, const struct context *now, const char *said);
+#endif
