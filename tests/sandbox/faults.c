@@ -83,13 +83,13 @@ static bool hits_now(struct sb_fault *fault, int skip, int count, double probabi
     return true;
 }
 
-bool sb_faults_take(struct sandbox *sb, int endpoint, bool freshdesk, struct sandbox_fault *fault)
+bool sb_faults_take(struct sandbox *sb, int endpoint, enum sb_product product, struct sandbox_fault *fault)
 {
+    static const int any_of[] = {SANDBOX_ANY_FRESHCHAT, SANDBOX_ANY_FRESHDESK, SANDBOX_ANY_FRESHCALLER};
     for (size_t i = 0; i < sb->fault_count; i++) {
         struct sb_fault *candidate = &sb->faults[i];
         int wanted = candidate->fault.endpoint;
-        bool matching = wanted == endpoint || wanted == SANDBOX_ANY ||
-                        wanted == (freshdesk ? SANDBOX_ANY_FRESHDESK : SANDBOX_ANY_FRESHCHAT);
+        bool matching = wanted == endpoint || wanted == SANDBOX_ANY || wanted == any_of[product];
         if (candidate->is_webhook || !matching)
             continue;
         if (hits_now(candidate, candidate->fault.skip, candidate->fault.count, candidate->fault.probability)) {

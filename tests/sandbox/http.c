@@ -3,6 +3,7 @@
 // answer in one piece. Runs in CivetWeb's threads, one per connection. Promises that work done without an answer is the
 // same work as with one.
 #include "faults.h"
+#include "freshcaller.h"
 #include "freshchat.h"
 #include "freshdesk.h"
 #include "http.h"
@@ -29,7 +30,7 @@ struct late_work {
     struct sandbox *sb;
     struct sb_request *request;
     const struct sb_endpoint *endpoint;
-    bool freshdesk;
+    enum sb_product product;
     int64_t ms;
 };
 
@@ -39,6 +40,7 @@ static void request_free(struct sb_request *request)
     free(request->query);
     free(request->target);
     free(request->authorization);
+    free(request->api_auth);
     free(request->content_type);
     free(request->accept);
     free(request->host);
@@ -83,6 +85,7 @@ static struct sb_request *read_request(struct mg_connection *connection)
     snprintf(target, sizeof target, "%s%s%s", request->path, request->query[0] != '\0' ? "?" : "", request->query);
     request->target = sb_copy(target);
     request->authorization = sb_copy(mg_get_header(connection, "Authorization"));
+    request->api_auth = sb_copy(mg_get_header(connection, "X-Api-Auth"));
     request->content_type = sb_copy(mg_get_header(connection, "Content-Type"));
     request->accept = sb_copy(mg_get_header(connection, "Accept"));
     request->host = sb_copy(mg_get_header(connection, "Host"));
@@ -138,11 +141,13 @@ static const struct sb_endpoint *find_endpoint(const struct sb_endpoint *table, 
 
 // The work of a request, as the product does it. Locks the store.
 static void work(struct sandbox *sb, const struct sb_request *request, const struct sb_endpoint *endpoint, bool other,
-                 bool freshdesk, struct sb_response *response)
+                 enum sb_product product, struct sb_response *response)
 {
     sb_lock(sb);
-    if (freshdesk)
+    if (product == SB_FRESHDESK)
         sb_freshdesk_serve(sb, request, endpoint, other, response);
+    else if (product == SB_FRESHCALLER)
+        sb_freshcaller_serve(sb, request, endpoint, other, response);
     else
         sb_freshchat_serve(sb, request, endpoint, other, response);
     sb_unlock(sb);
@@ -157,6 +162,7 @@ static const char *reason(int status)
                    {201, "Created"},
                    {202, "Accepted"},
                    {204, "No Content"},
+                   {302, "Found"},
                    {400, "Bad Request"},
                    {401, "Unauthorized"},
                    {403, "Forbidden"},
@@ -165,6 +171,7 @@ static const char *reason(int status)
                    {406, "Not Acceptable"},
                    {409, "Conflict"},
                    {415, "Unsupported Media Type"},
+                   {422, "Unprocessable Entity"},
                    {429, "Too Many Requests"},
                    {500, "Internal Server Error"},
                    {502, "Bad Gateway"},
@@ -207,7 +214,7 @@ static void *late_main(void *argument)
     struct sandbox *sb = late->sb;
     struct sb_response response = {0};
     if (sb_store_pause(sb, late->ms))
-        work(sb, late->request, late->endpoint, false, late->freshdesk, &response);
+        work(sb, late->request, late->endpoint, false, late->product, &response);
     sb_response_clear(&response);
     request_free(late->request);
     free(late);
@@ -220,10 +227,10 @@ static void *late_main(void *argument)
 
 // Takes the request over.
 static void work_later(struct sandbox *sb, struct sb_request *request, const struct sb_endpoint *endpoint,
-                       bool freshdesk, int64_t ms)
+                       enum sb_product product, int64_t ms)
 {
     struct late_work *late = sb_alloc(sizeof *late);
-    *late = (struct late_work){.sb = sb, .request = request, .endpoint = endpoint, .freshdesk = freshdesk, .ms = ms};
+    *late = (struct late_work){.sb = sb, .request = request, .endpoint = endpoint, .product = product, .ms = ms};
     sb_lock(sb);
     sb->http->late++;
     sb_unlock(sb);
@@ -240,11 +247,13 @@ static void html_page(struct sb_response *response)
         "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in to the portal.</body></html>");
 }
 
-static void fault_status(struct sb_response *response, const struct sandbox_fault *fault, bool freshdesk)
+static void fault_status(struct sb_response *response, const struct sandbox_fault *fault, enum sb_product product)
 {
     sb_response_clear(response);
     response->status = fault->status;
-    if (!fault->no_body && freshdesk)
+    if (!fault->no_body && product == SB_FRESHCALLER)
+        sb_freshcaller_error(response, fault->status, "sandbox_fault", "A fault was asked for");
+    else if (!fault->no_body && product == SB_FRESHDESK)
         sb_freshdesk_error(response, fault->status, fault->status == 429 ? "too_many_requests" : "sandbox_fault",
                            "A fault was asked for");
     else if (!fault->no_body)
@@ -257,13 +266,13 @@ static void fault_status(struct sb_response *response, const struct sandbox_faul
 // Lets the fault have its way with a request. Returns false when the connection is to be closed without an answer. A
 // request that was given away to be worked on later is NULL afterwards.
 static bool suffer(struct sandbox *sb, struct sb_request **request, const struct sb_endpoint *endpoint, bool other,
-                   bool freshdesk, const struct sandbox_fault *fault, struct sb_response *response)
+                   enum sb_product product, const struct sandbox_fault *fault, struct sb_response *response)
 {
     if (fault->kind == SANDBOX_FAULT_DROP)
         return false;
     if (fault->kind == SANDBOX_FAULT_LATE_WORK) {
         if (endpoint != NULL) {
-            work_later(sb, *request, endpoint, freshdesk, fault->ms);
+            work_later(sb, *request, endpoint, product, fault->ms);
             *request = NULL;
         }
         return false;
@@ -273,10 +282,10 @@ static bool suffer(struct sandbox *sb, struct sb_request **request, const struct
     bool works = fault->after_work || fault->kind == SANDBOX_FAULT_LOST || fault->kind == SANDBOX_FAULT_SLOW ||
                  fault->kind == SANDBOX_FAULT_SLOW_ANSWER;
     if (works)
-        work(sb, *request, endpoint, other, freshdesk, response);
+        work(sb, *request, endpoint, other, product, response);
     switch (fault->kind) {
     case SANDBOX_FAULT_STATUS:
-        fault_status(response, fault, freshdesk);
+        fault_status(response, fault, product);
         return true;
     case SANDBOX_FAULT_HTML:
         html_page(response);
@@ -293,23 +302,30 @@ static bool suffer(struct sandbox *sb, struct sb_request **request, const struct
     }
 }
 
-static int serve_api(struct sandbox *sb, struct mg_connection *connection, struct sb_request *request, bool freshdesk)
+static int serve_api(struct sandbox *sb, struct mg_connection *connection, struct sb_request *request,
+                     enum sb_product product)
 {
     bool other, answered = true;
     struct sb_response response = {0};
-    split_path(request, freshdesk ? strlen("/api/v2") : strlen("/v2"));
-    const struct sb_endpoint *endpoint =
-        find_endpoint(freshdesk ? sb_freshdesk_endpoints : sb_freshchat_endpoints, request, &other);
-    int kind = endpoint != NULL ? endpoint->kind : freshdesk ? SANDBOX_FD_OTHER : SANDBOX_FC_OTHER;
+    static const struct {
+        const char *base;
+        const struct sb_endpoint *endpoints;
+        int other;
+    } products[] = {[SB_FRESHCHAT] = {"/v2", sb_freshchat_endpoints, SANDBOX_FC_OTHER},
+                    [SB_FRESHDESK] = {"/api/v2", sb_freshdesk_endpoints, SANDBOX_FD_OTHER},
+                    [SB_FRESHCALLER] = {"/api/v1", sb_freshcaller_endpoints, SANDBOX_PHONE_OTHER}};
+    split_path(request, strlen(products[product].base));
+    const struct sb_endpoint *endpoint = find_endpoint(products[product].endpoints, request, &other);
+    int kind = endpoint != NULL ? endpoint->kind : products[product].other;
     struct sandbox_fault fault;
     sb_lock(sb);
     size_t call = sb_store_log_call(sb, request->method, request->target, kind);
-    bool faulty = sb_faults_take(sb, kind, freshdesk, &fault);
+    bool faulty = sb_faults_take(sb, kind, product, &fault);
     sb_unlock(sb);
     if (faulty)
-        answered = suffer(sb, &request, endpoint, other, freshdesk, &fault, &response);
+        answered = suffer(sb, &request, endpoint, other, product, &fault, &response);
     else
-        work(sb, request, endpoint, other, freshdesk, &response);
+        work(sb, request, endpoint, other, product, &response);
     sb_lock(sb);
     sb->calls[call].status = answered ? response.status : 0;
     sb_store_changed(sb);
@@ -358,10 +374,11 @@ static int begin_request(struct mg_connection *connection)
         return 400;
     }
     if (below(request->path, "/api/v2"))
-        return serve_api(sb, connection, request, true);
+        return serve_api(sb, connection, request, SB_FRESHDESK);
     if (below(request->path, "/v2"))
-        return serve_api(sb, connection, request, false);
-    // Freshcaller's /api/v1 will be one more line here, with a table of its own.
+        return serve_api(sb, connection, request, SB_FRESHCHAT);
+    if (below(request->path, "/api/v1"))
+        return serve_api(sb, connection, request, SB_FRESHCALLER);
     return serve_page(sb, connection, request);
 }
 

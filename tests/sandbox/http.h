@@ -11,7 +11,7 @@ struct sb_request {
     char *path;   // decoded, from the first character
     char *query;  // raw, without the question mark; "" when there is none
     char *target; // path and query as they came, for the log
-    char *authorization, *content_type, *accept, *host;
+    char *authorization, *api_auth, *content_type, *accept, *host;
     char *body;
     size_t body_length;
     json_t *json; // the body parsed; NULL when it is no JSON
@@ -41,6 +41,7 @@ struct sb_endpoint {
 
 extern const struct sb_endpoint sb_freshchat_endpoints[]; // ends with a NULL method
 extern const struct sb_endpoint sb_freshdesk_endpoints[];
+extern const struct sb_endpoint sb_freshcaller_endpoints[];
 
 // Starts listening; fills sb->port. Returns false, with a line on stderr, when that fails.
 bool sb_http_start(struct sandbox *sb) __attribute__((warn_unused_result));

@@ -27,9 +27,9 @@ static int usage(FILE *out, int code)
         "  --listen             address and port, 0 for any free one (default 127.0.0.1:0)\n"
         "  --freshchat-webhook  where Freshchat's signed events are sent\n"
         "  --freshdesk-webhook  where Freshdesk's hints are sent\n"
-        "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshdesk-webhook.token,\n"
-        "                       context.key, freshchat.agent and url there, mode 0600; tokens that are there already "
-        "are kept, the\n"
+        "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshcaller.key,\n"
+        "                       freshdesk-webhook.token, context.key, freshchat.agent and url there, mode 0600; tokens\n"
+        "                       that are there already are kept, the\n"
         "                       webhook key and the agent's id are new each time\n"
         "  --ready-url URL      with --play: begin when this answers 200\n"
         "  --limit MS           with --play: the longest a step may take (default 2000)\n"
@@ -42,11 +42,11 @@ static int usage(FILE *out, int code)
 static void print_event(void *arg, const struct sandbox_event *event)
 {
     static const char *const names[] = {
-        [SANDBOX_EVENT_CUSTOMER_WROTE] = "customer wrote",    [SANDBOX_EVENT_TICKET_CREATED] = "ticket created",
-        [SANDBOX_EVENT_TICKET_UPDATED] = "ticket updated",    [SANDBOX_EVENT_NOTE_ADDED] = "note added",
-        [SANDBOX_EVENT_AGENT_REPLIED] = "agent replied",      [SANDBOX_EVENT_PRIVATE_NOTE] = "private note",
-        [SANDBOX_EVENT_REACHED_CHAT] = "reached chat",        [SANDBOX_EVENT_AGENT_TYPED] = "agent typed in chat",
-        [SANDBOX_EVENT_WEBHOOK_FAILED] = "webhook not taken",
+        [SANDBOX_EVENT_CUSTOMER_WROTE] = "customer wrote", [SANDBOX_EVENT_TICKET_CREATED] = "ticket created",
+        [SANDBOX_EVENT_TICKET_UPDATED] = "ticket updated", [SANDBOX_EVENT_NOTE_ADDED] = "note added",
+        [SANDBOX_EVENT_AGENT_REPLIED] = "agent replied",   [SANDBOX_EVENT_PRIVATE_NOTE] = "private note",
+        [SANDBOX_EVENT_REACHED_CHAT] = "reached chat",     [SANDBOX_EVENT_AGENT_TYPED] = "agent typed in chat",
+        [SANDBOX_EVENT_PHONE_CALL] = "call over",          [SANDBOX_EVENT_WEBHOOK_FAILED] = "webhook not taken",
     };
     char text[120], since[32] = "", ticket[32] = "";
     const int64_t *started = arg;
@@ -147,6 +147,7 @@ static bool write_state(const char *folder, struct sandbox *sb, const char *cont
     return write_file(folder, "freshchat-webhook.pem", sandbox_public_key(sb)) &&
            write_file(folder, "freshchat.token", sandbox_freshchat_token(sb)) &&
            write_file(folder, "freshdesk.key", sandbox_freshdesk_key(sb)) &&
+           write_file(folder, "freshcaller.key", sandbox_freshcaller_key(sb)) &&
            write_file(folder, "freshdesk-webhook.token", sandbox_hint_token(sb)) &&
            write_file(folder, "context.key", context_key) && write_file(folder, "freshchat.agent", agent) &&
            write_file(folder, "url", url);
@@ -226,15 +227,18 @@ int main(int argc, char **argv)
         return 1;
     }
     char *token = secret(state, "freshchat.token"), *key = secret(state, "freshdesk.key"),
-         *hint = secret(state, "freshdesk-webhook.token"), *context = secret(state, "context.key");
+         *hint = secret(state, "freshdesk-webhook.token"), *caller = secret(state, "freshcaller.key"),
+         *context = secret(state, "context.key");
     options.freshchat_token = token;
     options.freshdesk_key = key;
     options.hint_token = hint;
+    options.freshcaller_key = caller;
     options.context_key = context;
     struct sandbox *sb = sandbox_new(&options);
     free(token);
     free(key);
     free(hint);
+    free(caller);
     bool written = sb != NULL && write_state(state, sb, context);
     free(context);
     if (!written) {

@@ -309,6 +309,63 @@ static void cart_proof(struct sandbox *sb, const struct sb_request *request, str
     sb_response_json(response, 200, json_pack("{s:s}", "proof", proof));
 }
 
+// ---- the telephone: what the desk shows, and calls placed from a page
+
+static const char *phone_state(const json_t *call)
+{
+    const json_t *customer = json_array_get(json_object_get(call, "participants"), 0);
+    if (!json_is_integer(json_object_get(call, "bill_duration")))
+        return "ongoing";
+    return json_integer_value(json_object_get(customer, "call_status")) == SANDBOX_PHONE_ANSWERED ? "answered"
+                                                                                                  : "missed";
+}
+
+static json_t *phone_view(const json_t *call)
+{
+    const json_t *customer = json_array_get(json_object_get(call, "participants"), 0);
+    char id[24];
+    snprintf(id, sizeof id, "%lld", (long long)json_integer_value(json_object_get(call, "id")));
+    return json_pack("{s:s, s:O, s:O, s:O, s:O, s:s, s:O, s:b, s:O, s:O}", "id", id, "direction",
+                     json_object_get(call, "direction"), "number", json_object_get(customer, "caller_number"), "name",
+                     json_object_get(customer, "caller_name"), "agent", json_object_get(call, "assigned_agent_name"),
+                     "state", phone_state(call), "seconds", json_object_get(call, "bill_duration"), "recorded",
+                     json_is_object(json_object_get(call, "recording")), "notes", json_object_get(call, "call_notes"),
+                     "created_at", json_object_get(call, "created_time"));
+}
+
+static void phone_list(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    json_t *list = json_array();
+    (void)request;
+    sb_lock(sb);
+    for (size_t i = json_array_size(sb->phone_calls); i-- > 0 && json_array_size(list) < 100;)
+        json_array_append_new(list, phone_view(json_array_get(sb->phone_calls, i)));
+    sb_response_json(response, 200, list);
+    sb_unlock(sb);
+}
+
+// {"from": "+44...", "name": "Ada", "agent": "Anna Berg" or absent: missed, "seconds": 64}
+static void phone_call(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    const char *from = member(request, "from");
+    int seconds = (int)json_integer_value(json_object_get(request->json, "seconds"));
+    if (from == NULL || from[0] == '\0' || seconds < 0 || seconds > 86400) {
+        response->status = 400;
+        return;
+    }
+    int64_t id =
+        sandbox_phone_call(sb, from, member(request, "name"), member(request, "agent"), seconds > 0 ? seconds : 1);
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)id);
+    sb_response_json(response, 201, json_pack("{s:s}", "id", text));
+}
+
+static void phone_recording(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    if (sandbox_phone_recorded(sb, sb_number(request->segments[1])))
+        sb_response_json(response, 200, json_object());
+}
+
 static const struct {
     const char *method, *first, *last; // /sandbox/FIRST, /sandbox/FIRST/ID, /sandbox/FIRST/ID/LAST
     int segments;
@@ -320,6 +377,9 @@ static const struct {
     {"POST", "tickets", "status", 3, ticket_status},
     {"GET", "agents", NULL, 1, agents},
     {"POST", "cart-proof", NULL, 1, cart_proof},
+    {"GET", "phone", NULL, 1, phone_list},
+    {"POST", "phone", NULL, 1, phone_call},
+    {"POST", "phone", "recording", 3, phone_recording},
     {"POST", "customers", NULL, 1, customer_new},
     {"POST", "customers", "properties", 3, customer_properties},
     {"GET", "conversations", NULL, 2, conversation},

@@ -19,6 +19,7 @@ void sandbox_options_init(struct sandbox_options *options)
         .senders = 8,
         .freshchat_token = "sandbox-freshchat-token",
         .freshdesk_key = "sandbox-freshdesk-key",
+        .freshcaller_key = "sandbox-freshcaller-key",
         .hint_token = "sandbox-hint-token",
         .freshchat_gaps_ms = {1000, 2000, 4000, 8000, 16000},
         .freshchat_retries = 5,
@@ -49,6 +50,7 @@ static const char **option_texts(struct sandbox_options *options, size_t i)
     const char **texts[] = {&options->host,
                             &options->freshchat_token,
                             &options->freshdesk_key,
+                            &options->freshcaller_key,
                             &options->hint_token,
                             &options->context_key,
                             &options->freshchat_webhook_url,
@@ -80,6 +82,7 @@ struct sandbox *sandbox_new(const struct sandbox_options *options)
     }
     // Written by this thread only, and before anyone can know the port.
     snprintf(sb->freshchat_url, sizeof sb->freshchat_url, "http://%s:%d/v2", sb->options.host, sb->port);
+    snprintf(sb->freshcaller_url, sizeof sb->freshcaller_url, "http://%s:%d/api/v1", sb->options.host, sb->port);
     snprintf(sb->freshdesk_url, sizeof sb->freshdesk_url, "http://%s:%d/api/v2", sb->options.host, sb->port);
     return sb;
 }
@@ -116,6 +119,16 @@ const char *sandbox_freshchat_url(const struct sandbox *sb)
 const char *sandbox_freshdesk_url(const struct sandbox *sb)
 {
     return sb->freshdesk_url;
+}
+
+const char *sandbox_freshcaller_url(const struct sandbox *sb)
+{
+    return sb->freshcaller_url;
+}
+
+const char *sandbox_freshcaller_key(const struct sandbox *sb)
+{
+    return sb->options.freshcaller_key;
 }
 
 const char *sandbox_freshchat_token(const struct sandbox *sb)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sandbox: the whole of Freshworks as Deskbell can see it, on loopback, inside the calling process. One object
-// serves the Freshchat API (/v2), the Freshdesk API (/api/v2), the pages /shop and /desk, and sends the signed
-// Freshchat webhooks and the Freshdesk hints. A test acts as a customer or an agent, switches faults on, waits for
-// conditions and looks at the state.
+// serves the Freshchat API (/v2), the Freshdesk API (/api/v2), the Freshcaller API (/api/v1), the pages /shop and
+// /desk, and sends the signed Freshchat webhooks and the Freshdesk hints. A test acts as a customer or an agent,
+// switches faults on, waits for conditions and looks at the state.
 //
 // Every function here may be called from any thread. Times called `at_us` are CLOCK_MONOTONIC microseconds, so that
 // differences are latencies; times called `_ms` in documents are the sandbox's own wall clock, which can be skewed. It
@@ -13,6 +13,15 @@
 #include <stdint.h>
 
 struct sandbox;
+
+// How Freshcaller behaves; see sandbox_phone_set.
+struct sandbox_phone_options {
+    int page_cap;      // per_page has no effect beyond it; 0: none
+    bool no_meta;      // lists do not say how many pages there are
+    bool newest_first; // order of lists; the service's own is not documented
+    bool native;       // the link to Freshdesk opens a ticket of its own for each call that ends
+    bool native_mute;  // and the call does not name it
+};
 
 #define SANDBOX_ID_SIZE        40  // a UUID as text with its NUL
 #define SANDBOX_MAX_RETRIES    8   // entries in a list of retry gaps
@@ -28,6 +37,7 @@ enum sandbox_event_kind {
     SANDBOX_EVENT_PRIVATE_NOTE,
     SANDBOX_EVENT_REACHED_CHAT,   // a message posted over the API is in the conversation
     SANDBOX_EVENT_AGENT_TYPED,    // an agent wrote inside Freshchat
+    SANDBOX_EVENT_PHONE_CALL,     // one is over
     SANDBOX_EVENT_WEBHOOK_FAILED, // an attempt was not answered 2xx
 };
 
@@ -47,6 +57,7 @@ struct sandbox_options {
     int senders;                                    // webhooks in flight at once
     const char *freshchat_token;                    // what Bearer must say
     const char *freshdesk_key;                      // the Basic user name
+    const char *freshcaller_key;                    // what X-Api-Auth must say
     const char *hint_token;                         // X-Deskbell-Token of hints; "" sends none
     const char *context_key;                        // what the shop signs carts with; NULL or "": it does not
     const char *freshchat_webhook_url;              // "" or NULL: no webhooks are sent (yet)
@@ -94,9 +105,11 @@ struct sandbox *sandbox_new(const struct sandbox_options *options);
 void sandbox_free(struct sandbox **sandbox);
 
 int sandbox_port(const struct sandbox *sb);
-const char *sandbox_freshchat_url(const struct sandbox *sb); // http://127.0.0.1:PORT/v2
-const char *sandbox_freshdesk_url(const struct sandbox *sb); // http://127.0.0.1:PORT/api/v2
+const char *sandbox_freshchat_url(const struct sandbox *sb);   // http://127.0.0.1:PORT/v2
+const char *sandbox_freshdesk_url(const struct sandbox *sb);   // http://127.0.0.1:PORT/api/v2
+const char *sandbox_freshcaller_url(const struct sandbox *sb); // http://127.0.0.1:PORT/api/v1
 const char *sandbox_freshchat_token(const struct sandbox *sb);
+const char *sandbox_freshcaller_key(const struct sandbox *sb);
 const char *sandbox_freshdesk_key(const struct sandbox *sb);
 const char *sandbox_hint_token(const struct sandbox *sb);
 
@@ -188,6 +201,34 @@ bool sandbox_agent_types(struct sandbox *sb, const char *conversation_id, const 
 bool sandbox_chat_resolve(struct sandbox *sb, const char *conversation_id, const char *agent_email);
 bool sandbox_chat_reopen(struct sandbox *sb, const char *conversation_id);
 
+// ---------------------------------------------------------------- act: the telephone
+// The statuses that are known of Freshcaller's participants; others occur.
+enum { SANDBOX_PHONE_ANSWERED = 1, SANDBOX_PHONE_MISSED = 3 };
+#define SANDBOX_PHONE_LINE "+442079460001" // the shop's own number
+
+void sandbox_phone_set(struct sandbox *sb, const struct sandbox_phone_options *options);
+// A customer calls: it rings. `from` is whatever the line tells ("anonymous"); name may be NULL. Returns the call's id.
+int64_t sandbox_phone_rings(struct sandbox *sb, const char *from, const char *name);
+// An agent calls a customer; it rings there.
+int64_t sandbox_phone_dials(struct sandbox *sb, const char *to, const char *agent);
+// An agent, by any name, takes the call. False when there is no such call; the same for those below.
+bool sandbox_phone_connects(struct sandbox *sb, int64_t call_id, const char *agent);
+// It is over: `status` is what the customer's participant says of it.
+bool sandbox_phone_ends(struct sandbox *sb, int64_t call_id, int seconds, int status);
+// The call goes on to another agent: a leg of its own, which that agent takes. Returns the leg's id, 0: no such call.
+int64_t sandbox_phone_transfers(struct sandbox *sb, int64_t call_id, const char *agent);
+// The recording is ready; the agent wrote something about the call; something changed that nobody sees.
+bool sandbox_phone_recorded(struct sandbox *sb, int64_t call_id);
+bool sandbox_phone_noted(struct sandbox *sb, int64_t call_id, const char *text);
+bool sandbox_phone_touched(struct sandbox *sb, int64_t call_id);
+// The call was made, and changed last, this much earlier than it was.
+bool sandbox_phone_earlier(struct sandbox *sb, int64_t call_id, int64_t ms);
+// The link to Freshdesk opens its ticket for the call now; the call names it unless `mute`. Returns the ticket's id.
+int64_t sandbox_phone_native_ticket(struct sandbox *sb, int64_t call_id, bool mute);
+// A whole call at once, that begins now minus its length: answered by that agent, or missed (agent NULL). Returns its
+// id.
+int64_t sandbox_phone_call(struct sandbox *sb, const char *from, const char *name, const char *agent, int seconds);
+
 // ---------------------------------------------------------------- look
 struct sandbox_ticket {
     int64_t id, requester_id;
@@ -277,6 +318,7 @@ enum sandbox_endpoint {
     SANDBOX_ANY,
     SANDBOX_ANY_FRESHCHAT,
     SANDBOX_ANY_FRESHDESK,
+    SANDBOX_ANY_FRESHCALLER,
     SANDBOX_FC_ACCOUNT,
     SANDBOX_FC_USER_LIST,
     SANDBOX_FC_USER_CREATE,
@@ -317,6 +359,11 @@ enum sandbox_endpoint {
     SANDBOX_FD_RULE_DELETE,
     SANDBOX_FD_SEARCH,
     SANDBOX_FD_OTHER,
+    SANDBOX_PHONE_LIST,
+    SANDBOX_PHONE_GET,
+    SANDBOX_PHONE_RECORDING,
+    SANDBOX_PHONE_USERS,
+    SANDBOX_PHONE_OTHER,
     SANDBOX_ENDPOINTS
 };
 
@@ -382,6 +429,7 @@ enum sandbox_limit {
     SANDBOX_LIMIT_TICKET_LIST,
     SANDBOX_LIMIT_CONTACT_LIST,
     SANDBOX_LIMIT_FRESHCHAT,
+    SANDBOX_LIMIT_FRESHCALLER,
     SANDBOX_LIMITS
 };
 void sandbox_set_limit(struct sandbox *sb, enum sandbox_limit limit, int per_minute);

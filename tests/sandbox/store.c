@@ -210,6 +210,8 @@ static void init_freshchat(struct sandbox *sb)
 
 static void init_freshdesk(struct sandbox *sb)
 {
+    sb->phone_calls = json_array();
+    sb->next_phone_call = 51;
     sb->contacts = json_array();
     sb->contact_index = json_object();
     sb->desk_agents = json_array();
@@ -303,7 +305,7 @@ void sb_store_clear(struct sandbox *sb)
     free(sb->tickets);
     json_t *documents[] = {sb->users,    sb->channels,      sb->chat_agents, sb->conversation_index,
                            sb->contacts, sb->contact_index, sb->desk_agents, sb->fields,
-                           sb->rules,    sb->entry_index};
+                           sb->rules,    sb->entry_index,   sb->phone_calls};
     for (size_t i = 0; i < sizeof documents / sizeof *documents; i++)
         json_decref(documents[i]);
     for (size_t i = 0; i < sb->call_count; i++)

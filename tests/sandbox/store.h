@@ -9,6 +9,9 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+// Whose API a request is for.
+enum sb_product { SB_FRESHCHAT, SB_FRESHDESK, SB_FRESHCALLER };
+
 struct sb_webhooks;
 struct sb_http;
 
@@ -75,7 +78,7 @@ struct sandbox {
     uint64_t version;
     bool stopping;
     struct sandbox_options options; // texts are owned
-    char freshchat_url[64], freshdesk_url[64];
+    char freshchat_url[64], freshdesk_url[64], freshcaller_url[64];
     int port;
     EVP_PKEY *key;
     char *public_key;
@@ -100,6 +103,11 @@ struct sandbox {
     json_t *rules;         // array
     json_t *entry_index;   // entry id -> ticket id
     int64_t next_object, integration_agent;
+
+    // Freshcaller
+    json_t *phone_calls; // array, in the order they were made
+    int64_t next_phone_call;
+    struct sandbox_phone_options phone;
 
     // what happened, and what is meant to go wrong
     struct sb_call *calls;
