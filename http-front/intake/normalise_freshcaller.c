@@ -121,8 +121,8 @@ static struct people meet(const json_t *call)
 
 static enum call_state state_of(const struct people *people, bool outgoing)
 {
-    if (people->status == STATUS_MISSED)
-        return people->talked ? CALL_ANSWERED : CALL_MISSED;
+    if (people->status == STATUS_MISSED) // an agent who waits for the customer to answer talks to nobody either
+        return people->talked && !outgoing ? CALL_ANSWERED : CALL_MISSED;
     if (!people->seconds)
         return CALL_ONGOING; // lengths are told at the end
     if (people->status == STATUS_ANSWERED)

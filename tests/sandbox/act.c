@@ -151,6 +151,24 @@ int64_t sandbox_ticket_new(struct sandbox *sb, const char *subject, const char *
     return id;
 }
 
+int64_t sandbox_ticket_new_by_phone(struct sandbox *sb, const char *subject, const char *phone, bool mobile)
+{
+    json_t *errors = json_array();
+    json_t *body = json_pack("{s:s, s:s, s:s, s:s}", "subject", subject, "description", subject, "phone", phone, "name",
+                             "By phone");
+    sb_lock(sb);
+    json_t *requester = sb_freshdesk_requester(sb, body, errors);
+    if (requester != NULL && mobile) {
+        json_object_set_new(requester, "mobile", json_string(phone));
+        json_object_set_new(requester, "phone", json_null());
+    }
+    int64_t id = requester != NULL ? sb_freshdesk_add_ticket(sb, body, requester)->id : 0;
+    sb_unlock(sb);
+    json_decref(body);
+    json_decref(errors);
+    return id;
+}
+
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,
                              enum sandbox_entry_kind kind, const char *body_html)
 {

@@ -185,6 +185,8 @@ int sandbox_deliver_hint(struct sandbox *sb, const char *body, const char *token
 // A ticket that somebody else made: a person, or another program. conversation_id goes into the conversation field;
 // NULL leaves it empty. Returns its id, 0 when the e-mail is none.
 int64_t sandbox_ticket_new(struct sandbox *sb, const char *subject, const char *email, const char *conversation_id);
+// The same for somebody who is known by a telephone number alone; mobile: as the second number, not the first.
+int64_t sandbox_ticket_new_by_phone(struct sandbox *sb, const char *subject, const char *phone, bool mobile);
 enum sandbox_entry_kind { SANDBOX_REPLY, SANDBOX_PUBLIC_NOTE, SANDBOX_PRIVATE_NOTE };
 // An agent writes in Freshdesk; rules fire. body is HTML. Returns the entry's id, 0 when ticket or agent is unknown.
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,

@@ -127,6 +127,12 @@ static void write_config(struct scenario *s)
     char more_keys[PATH_BYTES] = "";
     if (o->webhook_key_file)
         snprintf(more_keys, sizeof more_keys, ", \"%s\"", o->webhook_key_file);
+    char *caller = NULL;
+    if (o->freshcaller_more &&
+        asprintf(&caller,
+                 "freshcaller {\n  enabled = true\n  api_url = \"%s\"\n  key_file = \"%s/freshcaller.key\"\n%s\n}\n",
+                 sandbox_freshcaller_url(s->sandbox), s->folder, o->freshcaller_more) < 0)
+        abort();
     char *text = NULL;
     int length = asprintf(
         &text,
@@ -137,7 +143,7 @@ static void write_config(struct scenario *s)
         "freshchat {\n  api_url = \"%s\"\n  token_file = \"%s/freshchat.token\"\n"
         "  webhook_key_files = {\"%s/freshchat.pem\"%s}\n  agent_id = \"%s\"\n  replay_window_seconds = %lld\n%s\n}\n"
         "freshdesk {\n  api_url = \"%s\"\n  key_file = \"%s/freshdesk.key\"\n"
-        "  webhook_token_files = {\"%s/hint.token\"}\n%s\n}\n%s"
+        "  webhook_token_files = {\"%s/hint.token\"}\n%s\n}\n%s%s"
         "timing {\n  gather_quiet_ms = %d\n  gather_max_ms = %d\n  context_wait_ms = %d\n  connect_timeout_ms = %d\n"
         "  request_timeout_ms = %d\n  settle_ms = %d\n  retry_first_ms = %d\n  retry_max_ms = %d\n"
         "  silent_child_seconds = %d\n  stop_seconds = %d\n}\n",
@@ -145,13 +151,14 @@ static void write_config(struct scenario *s)
         o->workers, o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
         (long long)o->replay_window_seconds, o->freshchat_more ? o->freshchat_more : "",
         sandbox_freshdesk_url(s->sandbox), s->folder, s->folder, o->freshdesk_more ? o->freshdesk_more : "",
-        o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms, o->context_wait_ms,
-        o->connect_timeout_ms, o->request_timeout_ms, o->settle_ms, o->retry_first_ms, o->retry_max_ms,
-        o->silent_child_seconds, o->stop_seconds);
+        caller ? caller : "", o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms,
+        o->context_wait_ms, o->connect_timeout_ms, o->request_timeout_ms, o->settle_ms, o->retry_first_ms,
+        o->retry_max_ms, o->silent_child_seconds, o->stop_seconds);
     if (length < 0)
         abort();
     write_file(s, "deskbell.conf", 0600, text);
     free(text);
+    free(caller);
 }
 
 void scenario_reconfigure(struct scenario *s, const char *more)
@@ -238,6 +245,7 @@ struct scenario *scenario_begin(void **state, const struct scenario_options *opt
     snprintf(path, sizeof path, "%s/run", s->folder);
     make_folder(path);
     write_file(s, "freshchat.token", 0600, sandbox_freshchat_token(s->sandbox));
+    write_file(s, "freshcaller.key", 0600, sandbox_freshcaller_key(s->sandbox));
     write_file(s, "freshdesk.key", 0600, sandbox_freshdesk_key(s->sandbox));
     write_file(s, "hint.token", 0600, sandbox_hint_token(s->sandbox));
     write_file(s, "freshchat.pem", 0644, sandbox_public_key(s->sandbox));

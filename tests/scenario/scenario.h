@@ -32,6 +32,7 @@ struct scenario_options {
     const char *webhook_key_file; // a further public key; NULL: only the sandbox's
     const char *freshchat_more;   // further lines for the section freshchat, "poll_seconds = 1"; NULL: none
     const char *freshdesk_more;   // the same for freshdesk
+    const char *freshcaller_more; // calls are read, with these further lines in section freshcaller; NULL: they are not
     const char *more;             // further lines before the first section, "mode = \"observe\""; NULL: none
     const char *priorities;       // rules in the configuration's own words; NULL: the two of the documentation
     const char *environment[SCENARIO_ENVIRONMENT]; // "NAME=value" for deskbelld, in the first run only

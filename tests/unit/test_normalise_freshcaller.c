@@ -152,6 +152,9 @@ static void an_outgoing_call_is_to_the_customer(void **state)
     assert_true(got.event.call.outgoing);
     assert_int_equal(got.event.call.state, CALL_ANSWERED);
     assert_string_equal(got.event.call.to, "+440000000099");
+    assert_int_equal(
+        state_of("{\"id\":51,\"direction\":\"outgoing\"," TIMES PEOPLE CUSTOMER("3", "12") AGENT("1", "12") END),
+        CALL_MISSED);
     assert_string_equal(got.event.phone, "+440000000099");
 }
 
