@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// deskbellctl: what operators ask deskbelld and tell it to do, over its control socket. A short-lived program; it opens
-// no file but the configuration and knows no key.
+// deskbellctl: what operators ask deskbelld and tell it to do, over its control socket. A short-lived program. Only
+// doctor and provision read keys, to try them; every other command opens no file but the configuration.
 #include <czmq.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +33,12 @@ static const struct command commands[] = {
     {"forget", NULL, 1, 1, TAKES_DRY_RUN, show_forget, "CUSTOMER [--dry-run]",
      "erase a person: Freshchat user id, e-mail or phone"},
     {"keys", NULL, 0, 0, 0, show_keys, "", "which webhook key and token was last used when"},
+    {"doctor", NULL, 0, 0, READS_CONFIG | TAKES_PUBLIC_URL | TAKES_KEY_FILE, show_doctor,
+     "[--public-url URL] [--key-file FILE]",
+     "looks at configuration, keys, accounts, addresses and this machine; says what to do"},
+    {"provision", NULL, 0, 0, READS_CONFIG | TAKES_PUBLIC_URL | TAKES_KEY_FILE | TAKES_DRY_RUN, show_provision,
+     "[--dry-run] [--key-file FILE] [--public-url URL]",
+     "makes the ticket fields and the reply rule in Freshdesk, with an administrator's key"},
 };
 
 static void usage(FILE *out)
@@ -47,11 +53,13 @@ static void usage(FILE *out)
           "  -c, --config FILE   the configuration that names the runtime folder\n"
           "                      (default: /etc/deskbell/deskbell.conf)\n"
           "  --runtime-dir DIR   the runtime folder itself; no configuration is read\n"
+          "  --public-url URL    where Freshworks reaches the proxy: https://chat.example.com\n"
+          "  --key-file FILE     the API key of a Freshdesk administrator; read once, stored nowhere\n"
           "  --json              the answer as JSON, on one line\n"
           "  -h, --help          this\n"
           "  -V, --version       the version\n"
           "\n"
-          "Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 bad configuration,\n"
+          "Exit codes: 0 done, 1 failed or refused (of doctor: something failed), 2 wrong usage, 3 bad configuration,\n"
           "4 deskbelld did not answer within five seconds.\n",
           out);
 }
@@ -84,8 +92,9 @@ static enum exit_code run(const struct options *options)
                 command->second ? command->second : "", command->about);
         return EXIT_USAGE;
     }
-    char *runtime_dir = options_runtime_dir(options);
-    if (!runtime_dir)
+    bool reads_config = command->takes & READS_CONFIG;
+    char *runtime_dir = reads_config ? NULL : options_runtime_dir(options);
+    if (!runtime_dir && !reads_config)
         return EXIT_CONFIG;
     struct session session = {options, runtime_dir, options->words + used, words};
     enum exit_code code = command->run(&session);

@@ -9,7 +9,7 @@
 
 struct session {
     const struct options *options;
-    const char *runtime_dir;
+    const char *runtime_dir; // NULL where the command reads the configuration by itself
     // What the command is about: the words behind its name.
     const char *const *words;
     size_t count;
@@ -28,6 +28,8 @@ show_fn show_resume;
 show_fn show_backup;
 show_fn show_keys;
 show_fn show_forget;
+show_fn show_doctor;
+show_fn show_provision;
 
 /**
  * Asks; *answer is released by the caller where EXIT_DONE is returned. Everything else has been said on stderr and is

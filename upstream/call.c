@@ -253,8 +253,11 @@ void call_finish(struct call *self, CURLcode code)
     result.response.link_next = next;
     result.response.answer = answers_classify(self->kind, &facts);
     if (result.response.answer != ANSWER_OK) {
+        // What curl says of the two locks above is about them, not about what happened.
+        bool locked = code == CURLE_SEND_FAIL_REWIND || code == CURLE_ABORTED_BY_CALLBACK;
         const char *transport = self->too_large  ? self->too_large
                                 : whole          ? NULL
+                                : locked         ? "the connection broke after the request was sent"
                                 : self->error[0] ? self->error
                                                  : curl_easy_strerror(code);
         result.response.problem =

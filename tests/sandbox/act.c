@@ -169,6 +169,17 @@ int64_t sandbox_ticket_new_by_phone(struct sandbox *sb, const char *subject, con
     return id;
 }
 
+int64_t sandbox_ticket_by_link(struct sandbox *sb, const char *subject, const char *email)
+{
+    int64_t id = sandbox_ticket_new(sb, subject, email, NULL);
+    sb_lock(sb);
+    struct sb_ticket *ticket = sb_store_ticket(sb, id);
+    if (ticket != NULL)
+        json_object_set_new(ticket->doc, "source", json_integer(7));
+    sb_unlock(sb);
+    return id;
+}
+
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,
                              enum sandbox_entry_kind kind, const char *body_html)
 {

@@ -24,7 +24,10 @@ void sb_freshchat_serve(struct sandbox *sb, const struct sb_request *request, co
 {
     bool writes = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
     int wait_s = sb_faults_spend(sb, SANDBOX_LIMIT_FRESHCHAT, 1);
-    if (wait_s > 0) {
+    if (sb->options.built_in_chat) {
+        // What is known: the API does not apply there; and that portal hosts serve a page for paths they do not know.
+        sb_response_text(response, 200, "text/html; charset=utf-8", "<!doctype html><title>Sign in</title>");
+    } else if (wait_s > 0) {
         sb_freshchat_error(response, 429, "TOO_MANY_REQUESTS", "Rate limit exceeded");
         sb_response_header(response, "Retry-After", "%d", wait_s);
     } else if (!authorised(sb, request)) {

@@ -10,22 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Basic, user = the key, any password.
-static bool authorised(const struct sandbox *sb, const struct sb_request *request)
+// Whose key it is. Basic, user = the key, any password.
+enum owner { NOBODY, INTEGRATION, ADMINISTRATOR };
+
+static bool is_key(const char *given, size_t length, const char *key)
+{
+    return key != NULL && length == strlen(key) && CRYPTO_memcmp(given, key, length) == 0;
+}
+
+static enum owner owner_of(const struct sandbox *sb, const struct sb_request *request)
 {
     char plain[512];
-    const char *given = request->authorization, *key = sb->options.freshdesk_key;
+    const char *given = request->authorization;
     if (given == NULL || strncasecmp(given, "Basic ", 6) != 0)
-        return false;
+        return NOBODY;
     size_t length = strlen(given + 6);
     if (length == 0 || length % 4 != 0 || length / 4 * 3 >= sizeof plain)
-        return false;
+        return NOBODY;
     int decoded = EVP_DecodeBlock((unsigned char *)plain, (const unsigned char *)given + 6, (int)length);
     if (decoded < 0)
-        return false;
+        return NOBODY;
     plain[decoded] = '\0';
     size_t user = strcspn(plain, ":");
-    return plain[user] == ':' && user == strlen(key) && CRYPTO_memcmp(plain, key, user) == 0;
+    if (plain[user] != ':')
+        return NOBODY;
+    if (is_key(plain, user, sb->options.freshdesk_admin_key))
+        return ADMINISTRATOR;
+    return is_key(plain, user, sb->options.freshdesk_key) ? INTEGRATION : NOBODY;
+}
+
+static bool needs_admin(const struct sb_request *request)
+{
+    return strcmp(request->segments[0], "admin") == 0 || strcmp(request->segments[0], "automations") == 0;
 }
 
 // Spends from the account's budget and from the endpoint's own. Answers 429 and returns false when one is used up.
@@ -57,8 +73,12 @@ static void answer(struct sandbox *sb, const struct sb_request *request, const s
     bool writes = strcmp(request->method, "POST") == 0 || strcmp(request->method, "PUT") == 0;
     if (!within_budget(sb, request, endpoint, response))
         return;
-    if (!authorised(sb, request)) {
+    enum owner owner = owner_of(sb, request);
+    if (owner == NOBODY) {
         sb_freshdesk_error(response, 401, "invalid_credentials", "You have to be logged in to perform this action.");
+    } else if (owner == INTEGRATION && !sb->options.freshdesk_key_is_admin && endpoint != NULL &&
+               needs_admin(request)) {
+        sb_freshdesk_error(response, 403, "access_denied", "You are not authorized to perform this action.");
     } else if (endpoint == NULL && other) {
         sb_response_json(response, 405, json_pack("{s:s}", "message", "This method is not allowed on this address"));
     } else if (endpoint == NULL) {
@@ -140,8 +160,9 @@ static void agent_list(struct sandbox *sb, const struct sb_request *request, str
 
 static void agent_me(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
 {
-    (void)request;
-    sb_response_json(response, 200, json_incref(sb_store_desk_agent(sb, sb->integration_agent)));
+    bool admin = owner_of(sb, request) == ADMINISTRATOR;
+    sb_response_json(response, 200,
+                     json_incref(sb_store_desk_agent(sb, admin ? sb->administrator : sb->integration_agent)));
 }
 
 static void agent_get(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
@@ -151,6 +172,25 @@ static void agent_get(struct sandbox *sb, const struct sb_request *request, stru
         response->status = 404;
     else
         sb_response_json(response, 200, json_incref(agent));
+}
+
+static void group_get(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    (void)sb;
+    if (sb_number(request->segments[1]) == SANDBOX_GROUP)
+        sb_response_json(response, 200,
+                         json_pack("{s:I, s:s, s:[]}", "id", (json_int_t)SANDBOX_GROUP, "name", "Web", "agent_ids"));
+    else
+        response->status = 404;
+}
+
+static void product_get(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
+{
+    (void)sb;
+    if (sb_number(request->segments[1]) == SANDBOX_PRODUCT)
+        sb_response_json(response, 200, json_pack("{s:I, s:s}", "id", (json_int_t)SANDBOX_PRODUCT, "name", "The shop"));
+    else
+        response->status = 404;
 }
 
 const struct sb_endpoint sb_freshdesk_endpoints[] = {
@@ -170,6 +210,8 @@ const struct sb_endpoint sb_freshdesk_endpoints[] = {
     {"GET", "agents", SANDBOX_FD_AGENT_LIST, agent_list, -1},
     {"GET", "agents/me", SANDBOX_FD_AGENT_ME, agent_me, -1},
     {"GET", "agents/*", SANDBOX_FD_AGENT_GET, agent_get, -1},
+    {"GET", "groups/*", SANDBOX_FD_GROUP_GET, group_get, -1},
+    {"GET", "products/*", SANDBOX_FD_PRODUCT_GET, product_get, -1},
     {"GET", "ticket_fields", SANDBOX_FD_FIELD_LIST, sb_freshdesk_field_list, -1},
     {"GET", "admin/ticket_fields", SANDBOX_FD_FIELD_LIST, sb_freshdesk_field_list, -1},
     {"POST", "admin/ticket_fields", SANDBOX_FD_FIELD_CREATE, sb_freshdesk_field_create, -1},

@@ -18,6 +18,8 @@ struct sb_field {
 };
 void sb_check_fields(const json_t *body, const struct sb_field *fields, json_t *errors);
 void sb_check_custom_fields(const struct sandbox *sb, const json_t *custom_fields, json_t *errors);
+// What a new ticket must have: the fields that are required for agents.
+void sb_check_required(struct sandbox *sb, const json_t *body, json_t *errors);
 void sb_check_tags(const json_t *tags, json_t *errors);
 void sb_check_error(json_t *errors, const char *field, const char *message, const char *code);
 bool sb_check_email(const char *email);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freshdesk contacts and ticket fields: what a bridge reads to find people and to learn the names of custom fields.
-// Runs with the store locked.
+// Freshdesk contacts: what a bridge reads to find people. Runs with the store locked.
 #include "freshdesk.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,69 +127,4 @@ void sb_freshdesk_contact_put(struct sandbox *sb, const struct sb_request *reque
     json_object_update(contact, request->json);
     sb_store_changed(sb);
     sb_response_json(response, 200, json_incref(contact));
-}
-
-void sb_freshdesk_field_list(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
-{
-    (void)request;
-    sb_response_json(response, 200, json_incref(sb->fields));
-}
-
-static bool name_taken(const struct sandbox *sb, const char *name)
-{
-    size_t i;
-    json_t *field;
-    json_array_foreach(sb->fields, i, field)
-    {
-        if (strcmp(json_string_value(json_object_get(field, "name")), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-void sb_freshdesk_field_create(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
-{
-    static const struct sb_field fields[] = {
-        {"label", SB_TEXT, true, 255},
-        {"label_for_customers", SB_TEXT, false, 255},
-        {"type", SB_TEXT, true, 0},
-        {"customers_can_edit", SB_BOOLEAN, false, 0},
-        {"displayed_to_customers", SB_BOOLEAN, false, 0},
-        {"required_for_closure", SB_BOOLEAN, false, 0},
-        {"required_for_agents", SB_BOOLEAN, false, 0},
-        {"required_for_customers", SB_BOOLEAN, false, 0},
-        {"position", SB_INTEGER, false, 0},
-        {"choices", SB_LIST, false, 0},
-        {NULL, SB_TEXT, false, 0},
-    };
-    static const char *const types[] = {"custom_text", "custom_paragraph", "custom_number",   "custom_decimal",
-                                        "custom_date", "custom_checkbox",  "custom_dropdown", "nested_field"};
-    json_t *errors = json_array();
-    const char *label = json_string_value(json_object_get(request->json, "label"));
-    const char *type = json_string_value(json_object_get(request->json, "type"));
-    bool known = false;
-    char base[200], name[256];
-    size_t length = 0;
-    sb_check_fields(request->json, fields, errors);
-    for (size_t i = 0; type != NULL && i < sizeof types / sizeof *types; i++)
-        known = known || strcmp(types[i], type) == 0;
-    if (type != NULL && !known)
-        sb_check_error(errors, "type", "It should be one of the types of custom fields", "invalid_value");
-    if (!sb_check_done(response, errors))
-        return;
-    // The server chooses the name: cf_ and the label; when that is taken it gets a number. Clients must read it, not
-    // compute it.
-    memcpy(base, "cf_", 3);
-    length = 3;
-    for (const char *at = label; *at != '\0' && length + 1 < sizeof base; at++)
-        base[length++] = isalnum((unsigned char)*at) ? (char)tolower((unsigned char)*at) : '_';
-    base[length] = '\0';
-    snprintf(name, sizeof name, "%s", base);
-    for (unsigned suffix = 1; name_taken(sb, name); suffix++)
-        snprintf(name, sizeof name, "%s%u", base, suffix);
-    json_t *field = sb_store_add_field(sb, name, label, type);
-    for (size_t i = 0; i < sb->ticket_count; i++)
-        json_object_set_new(json_object_get(sb->tickets[i]->doc, "custom_fields"), name, json_null());
-    sb_store_changed(sb);
-    sb_response_json(response, 201, json_incref(field));
 }

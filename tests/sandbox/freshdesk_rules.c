@@ -206,9 +206,15 @@ static bool find_rule(struct sandbox *sb, const struct sb_request *request, stru
     return false;
 }
 
+static bool has_key(const struct sandbox *sb, const json_t *action, const json_t *content, const char *key)
+{
+    return (sb->options.webhook_layout != SANDBOX_LAYOUT_INSIDE_CONTENT && json_object_get(action, key) != NULL) ||
+           (sb->options.webhook_layout != SANDBOX_LAYOUT_BESIDE_CONTENT && json_object_get(content, key) != NULL);
+}
+
 // Missing keys of a webhook action make the service answer 500, not 400. Answers and returns false when something is
 // wrong.
-static bool check_rule(const json_t *rule, bool whole, struct sb_response *response)
+static bool check_rule(const struct sandbox *sb, const json_t *rule, bool whole, struct sb_response *response)
 {
     static const struct sb_field fields[] = {
         {"name", SB_TEXT, false, 255},      {"position", SB_INTEGER, false, 0}, {"active", SB_BOOLEAN, false, 0},
@@ -228,10 +234,8 @@ static bool check_rule(const json_t *rule, bool whole, struct sb_response *respo
     {
         const char *name = json_string_value(json_object_get(action, "field_name"));
         const json_t *content = json_object_get(action, "content");
-        bool typed =
-            json_object_get(action, "content_type") != NULL || json_object_get(content, "content_type") != NULL;
-        bool laid_out =
-            json_object_get(action, "content_layout") != NULL || json_object_get(content, "content_layout") != NULL;
+        bool typed = has_key(sb, action, content, "content_type");
+        bool laid_out = has_key(sb, action, content, "content_layout");
         if (name != NULL && strcmp(name, "trigger_webhook") == 0 &&
             (!typed || !laid_out || !json_is_string(json_object_get(action, "url")) ||
              !json_is_string(json_object_get(action, "request_type")))) {
@@ -241,6 +245,21 @@ static bool check_rule(const json_t *rule, bool whole, struct sb_response *respo
         }
     }
     return true;
+}
+
+// A copy to answer with, in which the target that the options name is written out.
+static json_t *shown(const struct sandbox *sb, const json_t *rule)
+{
+    json_t *copy = json_deep_copy(rule), *action;
+    const char *target = sb->options.freshdesk_webhook_url;
+    size_t i;
+    json_array_foreach(json_object_get(copy, "actions"), i, action)
+    {
+        const char *url = json_string_value(json_object_get(action, "url"));
+        if (url != NULL && url[0] == '\0' && target != NULL)
+            json_object_set_new(action, "url", json_string(target));
+    }
+    return copy;
 }
 
 void sb_freshdesk_rule_list(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
@@ -254,7 +273,7 @@ void sb_freshdesk_rule_list(struct sandbox *sb, const struct sb_request *request
     json_array_foreach(sb->rules, i, rule)
     {
         if (json_integer_value(json_object_get(rule, "automation_type_id")) == type)
-            json_array_append(rules, rule);
+            json_array_append_new(rules, shown(sb, rule));
     }
     sb_response_json(response, 200,
                      json_pack("{s:o, s:{s:I, s:b}}", "rules", rules, "meta", "count",
@@ -265,14 +284,14 @@ void sb_freshdesk_rule_get(struct sandbox *sb, const struct sb_request *request,
 {
     size_t position;
     if (find_rule(sb, request, response, &position))
-        sb_response_json(response, 200, json_incref(json_array_get(sb->rules, position)));
+        sb_response_json(response, 200, shown(sb, json_array_get(sb->rules, position)));
 }
 
 void sb_freshdesk_rule_create(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
 {
     int64_t type = rule_type(request, response);
     char now[32];
-    if (type < 0 || !check_rule(request->json, true, response))
+    if (type < 0 || !check_rule(sb, request->json, true, response))
         return;
     sb_store_time_s(sb_store_wall_ms(sb) / 1000, now);
     json_t *rule =
@@ -290,7 +309,7 @@ void sb_freshdesk_rule_create(struct sandbox *sb, const struct sb_request *reque
 void sb_freshdesk_rule_put(struct sandbox *sb, const struct sb_request *request, struct sb_response *response)
 {
     size_t position;
-    if (!find_rule(sb, request, response, &position) || !check_rule(request->json, false, response))
+    if (!find_rule(sb, request, response, &position) || !check_rule(sb, request->json, false, response))
         return;
     json_t *rule = json_array_get(sb->rules, position);
     json_object_update(rule, request->json);
@@ -306,4 +325,24 @@ void sb_freshdesk_rule_delete(struct sandbox *sb, const struct sb_request *reque
     json_array_remove(sb->rules, position);
     sb_store_changed(sb);
     response->status = 204;
+}
+
+// ---------------------------------------------------------------- switches
+char *sandbox_rules(struct sandbox *sb)
+{
+    sb_lock(sb);
+    char *text = json_dumps(sb->rules, JSON_COMPACT);
+    sb_unlock(sb);
+    if (text == NULL)
+        abort();
+    return text;
+}
+
+void sandbox_rules_set_active(struct sandbox *sb, bool active)
+{
+    sb_lock(sb);
+    if (json_array_size(sb->rules) > 0)
+        json_object_set_new(json_array_get(sb->rules, 0), "active", json_boolean(active));
+    sb_store_changed(sb);
+    sb_unlock(sb);
 }

@@ -38,8 +38,7 @@ static const struct sb_field create_fields[] = {
     {NULL, SB_TEXT, false, 0},
 };
 
-// The service knows these groups and types; a real account has its own.
-#define GROUP_ID INT64_C(17000000001)
+// The service knows these types; a real account has its own.
 static const char *const ticket_types[] = {"Question", "Incident", "Problem", "Feature Request", NULL};
 
 struct sb_conversation *sb_freshdesk_conversation(struct sandbox *sb, const struct sb_ticket *ticket)
@@ -112,7 +111,7 @@ static void check_ticket(struct sandbox *sb, const json_t *body, json_t *errors)
     check_value(errors, body, "source", sources, sizeof sources / sizeof *sources);
     sb_check_custom_fields(sb, json_object_get(body, "custom_fields"), errors);
     sb_check_tags(json_object_get(body, "tags"), errors);
-    if (json_is_integer(group) && json_integer_value(group) != GROUP_ID)
+    if (json_is_integer(group) && json_integer_value(group) != SANDBOX_GROUP)
         sb_check_error(errors, "group_id", "There is no group matching the given group_id", "invalid_value");
     if (json_is_integer(responder) && sb_store_desk_agent(sb, json_integer_value(responder)) == NULL)
         sb_check_error(errors, "responder_id", "There is no agent matching the given responder_id", "invalid_value");
@@ -178,6 +177,9 @@ struct sb_ticket *sb_freshdesk_add_ticket(struct sandbox *sb, const json_t *body
         "associated_tickets_count", "spam", 0, "created_at", now, "updated_at", now, "tags", "attachments",
         "custom_fields", all_custom_fields(sb, json_object_get(body, "custom_fields")));
     apply_fields(ticket->doc, body);
+    if (sb->options.built_in_chat)
+        json_object_set_new(ticket->doc, "structured_description",
+                            json_pack("{s:[]}", "body_contents")); // freshworks-api 3.8
     set_description(sb, ticket->doc, json_string_value(json_object_get(body, "description")));
     sb->tickets = sb_grow(sb->tickets, sb->ticket_count, sizeof *sb->tickets);
     sb->tickets[sb->ticket_count++] = ticket;
@@ -198,6 +200,7 @@ void sb_freshdesk_ticket_create(struct sandbox *sb, const struct sb_request *req
     json_t *errors = json_array();
     sb_check_fields(request->json, create_fields, errors);
     check_ticket(sb, request->json, errors);
+    sb_check_required(sb, request->json, errors);
     // The requester is made only when all else is well, so a refused request leaves no contact behind.
     json_t *requester = json_array_size(errors) == 0 ? sb_freshdesk_requester(sb, request->json, errors) : NULL;
     if (!sb_check_done(response, errors))

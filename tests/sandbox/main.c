@@ -2,18 +2,16 @@
 // deskbell-sandbox: the sandbox as a program. The main thread starts it, writes the secrets that a demo's configuration
 // points at, and waits for a signal; events are printed by whichever thread causes them, one line each.
 #include "play.h"
+#include "state.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+enum { TRIAL_PORT = 8088 };
 
 static volatile bool stopping;
 
@@ -21,16 +19,22 @@ static int usage(FILE *out, int code)
 {
     fputs(
         "usage: deskbell-sandbox [--listen 127.0.0.1:PORT] [--freshchat-webhook URL] [--freshdesk-webhook URL]\n"
-        "                        [--state DIR] [--first-ticket N] [--senders N] [--ready-url URL] [--limit MS] "
+        "                        [--state DIR | --trial DIR] [--bare] [--first-ticket N] [--senders N] [--ready-url "
+        "URL] [--limit MS] "
         "[--play[=N]]\n"
         "\n"
         "  --listen             address and port, 0 for any free one (default 127.0.0.1:0)\n"
         "  --freshchat-webhook  where Freshchat's signed events are sent\n"
         "  --freshdesk-webhook  where Freshdesk's hints are sent\n"
-        "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshcaller.key,\n"
-        "                       freshdesk-webhook.token, context.key, freshchat.agent and url there, mode 0600; tokens\n"
-        "                       that are there already are kept, the\n"
+        "  --state DIR          write freshchat-webhook.pem, freshchat.token, freshdesk.key, freshdesk-admin.key,\n"
+        "                       freshcaller.key, freshdesk-webhook.token, context.key, freshchat.agent and url there, "
+        "mode\n"
+        "                       0600; tokens that are there already are kept, the\n"
         "                       webhook key and the agent's id are new each time\n"
+        "  --trial DIR          all that a Deskbell needs to run in front of this, in DIR: a configuration, "
+        "credentials,\n"
+        "                       folders; says what to do next (default port then 8088)\n"
+        "  --bare               a helpdesk without the ticket fields and the rule, for deskbellctl provision\n"
         "  --ready-url URL      with --play: begin when this answers 200\n"
         "  --limit MS           with --play: the longest a step may take (default 2000)\n"
         "  --play[=N]           play one or N conversations, print the times, exit 0, or 1 when a step was too slow\n",
@@ -63,57 +67,6 @@ static void print_event(void *arg, const struct sandbox_event *event)
     fflush(stdout);
 }
 
-static void path_of(char path[4096], const char *folder, const char *name)
-{
-    if (snprintf(path, 4096, "%s/%s", folder, name) >= 4096) {
-        fprintf(stderr, "deskbell-sandbox: path too long\n");
-        exit(2);
-    }
-}
-
-// Whole or not at all: a reader never sees half a secret.
-static bool write_file(const char *folder, const char *name, const char *text)
-{
-    char path[4096], temporary[4096 + 8];
-    path_of(path, folder, name);
-    snprintf(temporary, sizeof temporary, "%s.new", path);
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    size_t length = strlen(text);
-    bool good =
-        fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, text, length) == (ssize_t)length && write(fd, "\n", 1) == 1;
-    if (fd >= 0)
-        close(fd);
-    if (!good || rename(temporary, path) != 0) {
-        fprintf(stderr, "deskbell-sandbox: %s: %s\n", path, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
-// The secret in that file, or a new one. The caller frees it.
-static char *secret(const char *folder, const char *name)
-{
-    char path[4096], *line = NULL;
-    unsigned char random[24];
-    size_t room = 0;
-    path_of(path, folder != NULL ? folder : "/nonexistent", name);
-    FILE *file = folder != NULL ? fopen(path, "re") : NULL;
-    if (file != NULL) {
-        if (getline(&line, &room, file) > 0)
-            line[strcspn(line, "\r\n")] = '\0';
-        fclose(file);
-        if (line != NULL && line[0] != '\0')
-            return line;
-    }
-    free(line);
-    line = malloc(sizeof random * 2 + 1);
-    if (line == NULL || RAND_bytes(random, sizeof random) != 1)
-        abort();
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(line + i * 2, 3, "%02x", random[i]);
-    return line;
-}
-
 static bool parse_listen(const char *text, struct sandbox_options *options)
 {
     static char host[64];
@@ -129,28 +82,6 @@ static bool parse_listen(const char *text, struct sandbox_options *options)
     options->port = (int)port;
     // Its secrets are for loopback only.
     return strncmp(options->host, "127.", 4) == 0;
-}
-
-static void base_url(struct sandbox *sb, char url[64])
-{
-    const char *api = sandbox_freshchat_url(sb);
-    snprintf(url, 64, "%.*s", (int)(strlen(api) - strlen("/v2")), api);
-}
-
-static bool write_state(const char *folder, struct sandbox *sb, const char *context_key)
-{
-    char agent[SANDBOX_ID_SIZE], url[64];
-    if (folder == NULL)
-        return true;
-    sandbox_chat_agent(sb, SANDBOX_ASSISTANT, agent);
-    base_url(sb, url);
-    return write_file(folder, "freshchat-webhook.pem", sandbox_public_key(sb)) &&
-           write_file(folder, "freshchat.token", sandbox_freshchat_token(sb)) &&
-           write_file(folder, "freshdesk.key", sandbox_freshdesk_key(sb)) &&
-           write_file(folder, "freshcaller.key", sandbox_freshcaller_key(sb)) &&
-           write_file(folder, "freshdesk-webhook.token", sandbox_hint_token(sb)) &&
-           write_file(folder, "context.key", context_key) && write_file(folder, "freshchat.agent", agent) &&
-           write_file(folder, "url", url);
 }
 
 static void *await_signal(void *argument)
@@ -173,11 +104,15 @@ int main(int argc, char **argv)
         {"ready-url", required_argument, NULL, 'r'},
         {"limit", required_argument, NULL, 'm'},
         {"play", optional_argument, NULL, 'p'},
+        {"trial", required_argument, NULL, 'T'},
+        {"bare", no_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     struct sandbox_options options;
-    const char *state = NULL, *ready_url = NULL;
+    const char *state = NULL, *ready_url = NULL, *trial = NULL;
+    static char credentials[80], chat_url[128], desk_url[128];
+    bool listens = false;
     int rounds = 0, option, code = 0;
     int64_t limit_ms = 2000, started = sandbox_now_us();
     sandbox_options_init(&options);
@@ -186,6 +121,7 @@ int main(int argc, char **argv)
     options.first_ticket_id = 1001;
     options.threads = 640; // both products share them, one for each connection that a worker keeps open
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        listens = listens || option == 'l';
         if (option == 'l' && !parse_listen(optarg, &options))
             return usage(stderr, 2);
         else if (option == 'c')
@@ -204,6 +140,10 @@ int main(int argc, char **argv)
             limit_ms = strtoll(optarg, NULL, 10);
         else if (option == 'p')
             rounds = optarg != NULL ? atoi(optarg) : optind < argc && atoi(argv[optind]) > 0 ? atoi(argv[optind++]) : 1;
+        else if (option == 'T')
+            trial = optarg;
+        else if (option == 'b')
+            options.no_fields = true, options.default_rule = false;
         else if (option == 'h')
             return usage(stdout, 0);
         else if (option == '?')
@@ -222,16 +162,28 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-    if (state != NULL && mkdir(state, 0700) != 0 && errno != EEXIST) {
-        fprintf(stderr, "deskbell-sandbox: %s: %s\n", state, strerror(errno));
+    if (trial != NULL && !(state_trial_folder(trial) && state_folder(trial)))
         return 1;
+    if (trial != NULL) { // tokens of an earlier trial are kept
+        const char *host = options.host != NULL ? options.host : "127.0.0.1";
+        snprintf(credentials, sizeof credentials, "%s/credentials", trial);
+        snprintf(chat_url, sizeof chat_url, "http://%s:%s/webhooks/freshchat", host, STATE_TRIAL_FRONT);
+        snprintf(desk_url, sizeof desk_url, "http://%s:%s/webhooks/freshdesk", host, STATE_TRIAL_FRONT);
+        state = credentials;
+        options.freshchat_webhook_url = chat_url;
+        options.freshdesk_webhook_url = desk_url;
+        if (!listens)
+            options.port = TRIAL_PORT;
     }
-    char *token = secret(state, "freshchat.token"), *key = secret(state, "freshdesk.key"),
-         *hint = secret(state, "freshdesk-webhook.token"), *caller = secret(state, "freshcaller.key"),
-         *context = secret(state, "context.key");
+    if (state != NULL && !state_folder(state))
+        return 1;
+    char *admin = state_secret(state, "freshdesk-admin.key"), *context = state_secret(state, "context.key");
+    char *token = state_secret(state, "freshchat.token"), *key = state_secret(state, "freshdesk.key"),
+         *hint = state_secret(state, "freshdesk-webhook.token"), *caller = state_secret(state, "freshcaller.key");
     options.freshchat_token = token;
     options.freshdesk_key = key;
     options.hint_token = hint;
+    options.freshdesk_admin_key = admin;
     options.freshcaller_key = caller;
     options.context_key = context;
     struct sandbox *sb = sandbox_new(&options);
@@ -239,14 +191,16 @@ int main(int argc, char **argv)
     free(key);
     free(hint);
     free(caller);
-    bool written = sb != NULL && write_state(state, sb, context);
+    free(admin);
+    bool written = sb != NULL && (trial != NULL ? state_trial(trial, sb, context, options.no_fields)
+                                                : state_write(state, sb, context));
     free(context);
     if (!written) {
         sandbox_free(&sb);
         return 1;
     }
     char url[64];
-    base_url(sb, url);
+    state_base_url(sb, url);
     printf("sandbox ready %s\n", url);
     fflush(stdout);
 

@@ -20,6 +20,7 @@ void sandbox_options_init(struct sandbox_options *options)
         .freshchat_token = "sandbox-freshchat-token",
         .freshdesk_key = "sandbox-freshdesk-key",
         .freshcaller_key = "sandbox-freshcaller-key",
+        .freshdesk_admin_key = "sandbox-freshdesk-admin-key",
         .hint_token = "sandbox-hint-token",
         .freshchat_gaps_ms = {1000, 2000, 4000, 8000, 16000},
         .freshchat_retries = 5,
@@ -51,6 +52,7 @@ static const char **option_texts(struct sandbox_options *options, size_t i)
                             &options->freshchat_token,
                             &options->freshdesk_key,
                             &options->freshcaller_key,
+                            &options->freshdesk_admin_key,
                             &options->hint_token,
                             &options->context_key,
                             &options->freshchat_webhook_url,
@@ -141,6 +143,11 @@ const char *sandbox_freshdesk_key(const struct sandbox *sb)
     return sb->options.freshdesk_key;
 }
 
+const char *sandbox_freshdesk_admin_key(const struct sandbox *sb)
+{
+    return sb->options.freshdesk_admin_key;
+}
+
 const char *sandbox_hint_token(const struct sandbox *sb)
 {
     return sb->options.hint_token;
@@ -184,6 +191,21 @@ void sandbox_set_oldest_first(struct sandbox *sb, bool oldest_first)
 void sandbox_set_hint_number(struct sandbox *sb, bool number)
 {
     set_flag(sb, &sb->options.hint_number, number);
+}
+
+void sandbox_set_built_in_chat(struct sandbox *sb, bool built_in)
+{
+    set_flag(sb, &sb->options.built_in_chat, built_in);
+}
+
+void sandbox_set_key_is_admin(struct sandbox *sb, bool admin)
+{
+    set_flag(sb, &sb->options.freshdesk_key_is_admin, admin);
+}
+
+void sandbox_set_numbered_fields(struct sandbox *sb, bool numbered)
+{
+    set_flag(sb, &sb->options.numbered_fields, numbered);
 }
 
 static void set_number(struct sandbox *sb, int64_t *option, int64_t value)

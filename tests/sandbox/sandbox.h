@@ -50,6 +50,9 @@ struct sandbox_event {
 };
 
 // ---------------------------------------------------------------- life
+// The reference and a live account disagree about it (freshworks-api 4.11).
+enum sandbox_layout { SANDBOX_LAYOUT_EITHER, SANDBOX_LAYOUT_BESIDE_CONTENT, SANDBOX_LAYOUT_INSIDE_CONTENT };
+
 struct sandbox_options {
     int port;                                       // on 127.0.0.1; 0: any free one
     const char *host;                               // a loopback address; NULL: 127.0.0.1
@@ -85,8 +88,14 @@ struct sandbox_options {
     int64_t search_lag_ms;
     int64_t clock_skew_ms; // the sandbox's wall clock is ahead by this much
     int64_t first_ticket_id;
-    int64_t first_object_id; // entries, contacts, agents, rules
-    bool text_fields;        // cart and friction fields are text instead of a decimal and a whole number
+    int64_t first_object_id;            // entries, contacts, agents, rules
+    const char *freshdesk_admin_key;    // an administrator's; NULL: there is none
+    bool freshdesk_key_is_admin;        // the integration's own key may do what an administrator's may
+    bool no_fields;                     // the four custom fields do not exist yet
+    bool numbered_fields;               // see sandbox_set_numbered_fields
+    bool built_in_chat;                 // a new account: no Freshchat API, tickets have structured descriptions
+    enum sandbox_layout webhook_layout; // where a rule's webhook says its layout and type
+    bool text_fields;                   // cart and friction fields are text instead of a decimal and a whole number
     const char *conversation_field, *cart_field, *friction_field,
         *screen_field; // custom fields that exist from the start
     void (*on_event)(void *arg,
@@ -111,6 +120,7 @@ const char *sandbox_freshcaller_url(const struct sandbox *sb); // http://127.0.0
 const char *sandbox_freshchat_token(const struct sandbox *sb);
 const char *sandbox_freshcaller_key(const struct sandbox *sb);
 const char *sandbox_freshdesk_key(const struct sandbox *sb);
+const char *sandbox_freshdesk_admin_key(const struct sandbox *sb);
 const char *sandbox_hint_token(const struct sandbox *sb);
 
 // The webhook key as Freshchat shows it: labelled RSA PUBLIC KEY, one line, SubjectPublicKeyInfo inside. Owned by the
@@ -124,6 +134,18 @@ void sandbox_set_oldest_first(struct sandbox *sb, bool oldest_first);
 void sandbox_set_hint_number(struct sandbox *sb, bool number);
 void sandbox_set_search_lag(struct sandbox *sb, int64_t lag_ms);
 void sandbox_set_clock_skew(struct sandbox *sb, int64_t skew_ms);
+void sandbox_set_built_in_chat(struct sandbox *sb, bool built_in);
+void sandbox_set_key_is_admin(struct sandbox *sb, bool admin);
+// New ticket fields get a number behind their names, as where the name was used before.
+void sandbox_set_numbered_fields(struct sandbox *sb, bool numbered);
+
+// Ticket fields: makes or changes one (type "custom_text"), takes one away, tells one's type (false: there is none).
+void sandbox_field_set(struct sandbox *sb, const char *name, const char *type, bool required);
+bool sandbox_field_remove(struct sandbox *sb, const char *name);
+bool sandbox_field_type(struct sandbox *sb, const char *name, char *type, size_t size);
+// The automation rules for ticket updates as a JSON array, to be freed; and whether the first of them is active.
+char *sandbox_rules(struct sandbox *sb);
+void sandbox_rules_set_active(struct sandbox *sb, bool active);
 
 // ---------------------------------------------------------------- people
 // The agents that exist from the start. Anna is in both products under one e-mail address; Ben only in Freshdesk; Chris
@@ -134,6 +156,11 @@ void sandbox_set_clock_skew(struct sandbox *sb, int64_t skew_ms);
 #define SANDBOX_CHRIS       "chris.noor@shop.example"
 #define SANDBOX_INTEGRATION "integration@shop.example"
 #define SANDBOX_ASSISTANT   "assistant@shop.example"
+#define SANDBOX_OWNER       "owner@shop.example" // the administrator, whose key is freshdesk_admin_key
+
+// The group and the product that exist.
+#define SANDBOX_GROUP   INT64_C(17000000001)
+#define SANDBOX_PRODUCT INT64_C(18000000001)
 
 // Returns the Freshdesk id of the agent with that e-mail, 0 when there is none.
 int64_t sandbox_desk_agent(struct sandbox *sb, const char *email);
@@ -187,6 +214,8 @@ int sandbox_deliver_hint(struct sandbox *sb, const char *body, const char *token
 int64_t sandbox_ticket_new(struct sandbox *sb, const char *subject, const char *email, const char *conversation_id);
 // The same for somebody who is known by a telephone number alone; mobile: as the second number, not the first.
 int64_t sandbox_ticket_new_by_phone(struct sandbox *sb, const char *subject, const char *phone, bool mobile);
+// A ticket as Freshchat's own link to Freshdesk makes it: of a chat, without Deskbell's conversation. Returns its id.
+int64_t sandbox_ticket_by_link(struct sandbox *sb, const char *subject, const char *email);
 enum sandbox_entry_kind { SANDBOX_REPLY, SANDBOX_PUBLIC_NOTE, SANDBOX_PRIVATE_NOTE };
 // An agent writes in Freshdesk; rules fire. body is HTML. Returns the entry's id, 0 when ticket or agent is unknown.
 int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *agent_email,
@@ -352,6 +381,8 @@ enum sandbox_endpoint {
     SANDBOX_FD_AGENT_LIST,
     SANDBOX_FD_AGENT_ME,
     SANDBOX_FD_AGENT_GET,
+    SANDBOX_FD_GROUP_GET,
+    SANDBOX_FD_PRODUCT_GET,
     SANDBOX_FD_FIELD_LIST,
     SANDBOX_FD_FIELD_CREATE,
     SANDBOX_FD_RULE_LIST,

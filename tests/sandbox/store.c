@@ -208,6 +208,30 @@ static void init_freshchat(struct sandbox *sb)
     sb_store_add_chat_agent(sb, "Chris", "Noor", SANDBOX_CHRIS);
 }
 
+static void init_custom_fields(struct sandbox *sb)
+{
+    bool text = sb->options.text_fields;
+    sb_store_add_field(sb, sb->options.conversation_field, "Freshchat conversation id", "custom_text");
+    sb_store_add_field(sb, sb->options.cart_field, "Cart value", text ? "custom_text" : "custom_decimal");
+    sb_store_add_field(sb, sb->options.friction_field, "Friction score", text ? "custom_text" : "custom_number");
+    sb_store_add_field(sb, sb->options.screen_field, "Screen", "custom_text");
+}
+
+static void init_rule(struct sandbox *sb)
+{
+    // An empty url stands for the hint target of the options, which is often known only after the sandbox runs.
+    json_t *rule =
+        json_pack("{s:I, s:s, s:i, s:b, s:{s:i}, s:[{s:s}, {s:s, s:s}, {s:s, s:s, s:s}], s:[], s:s,"
+                  " s:[{s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s}}], s:i, s:b}",
+                  "id", (json_int_t)sb_store_object_id(sb), "name", "Tell Deskbell", "position", 1, "active", 1,
+                  "performer", "type", 1, "events", "field_name", "reply_sent", "field_name", "note_type", "value",
+                  "public", "field_name", "status", "from", "--", "to", "--", "conditions", "operator", "all",
+                  "actions", "field_name", "trigger_webhook", "request_type", "POST", "content_type", "JSON",
+                  "content_layout", "2", "url", "", "content", "ticket_id", "{{ticket.id}}", "custom_headers",
+                  "X-Deskbell-Token", sb->options.hint_token, "automation_type_id", 4, "outdated", 0);
+    json_array_append_new(sb->rules, rule);
+}
+
 static void init_freshdesk(struct sandbox *sb)
 {
     sb->phone_calls = json_array();
@@ -221,6 +245,9 @@ static void init_freshdesk(struct sandbox *sb)
     sb->next_object = sb->options.first_object_id;
     sb->integration_agent = json_integer_value(
         json_object_get(sb_store_add_desk_agent(sb, "Deskbell Integration", SANDBOX_INTEGRATION), "id"));
+    if (sb->options.freshdesk_admin_key != NULL)
+        sb->administrator =
+            json_integer_value(json_object_get(sb_store_add_desk_agent(sb, "Olga Owner", SANDBOX_OWNER), "id"));
     sb_store_add_desk_agent(sb, "Anna Berg", SANDBOX_ANNA);
     sb_store_add_desk_agent(sb, "Ben Kaya", SANDBOX_BEN);
     static const char *const plain[][3] = {
@@ -236,24 +263,12 @@ static void init_freshdesk(struct sandbox *sb)
     };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         sb_store_add_field(sb, plain[i][0], plain[i][1], plain[i][2]);
-    bool text = sb->options.text_fields;
-    sb_store_add_field(sb, sb->options.conversation_field, "Freshchat conversation id", "custom_text");
-    sb_store_add_field(sb, sb->options.cart_field, "Cart value", text ? "custom_text" : "custom_decimal");
-    sb_store_add_field(sb, sb->options.friction_field, "Friction score", text ? "custom_text" : "custom_number");
-    sb_store_add_field(sb, sb->options.screen_field, "Screen", "custom_text");
-    if (sb->options.default_rule) {
-        // An empty url stands for the hint target of the options, which is often known only after the sandbox runs.
-        json_t *rule =
-            json_pack("{s:I, s:s, s:i, s:b, s:{s:i}, s:[{s:s}, {s:s, s:s}, {s:s, s:s, s:s}], s:[], s:s,"
-                      " s:[{s:s, s:s, s:s, s:s, s:s, s:{s:s}, s:{s:s}}], s:i, s:b}",
-                      "id", (json_int_t)sb_store_object_id(sb), "name", "Tell Deskbell", "position", 1, "active", 1,
-                      "performer", "type", 1, "events", "field_name", "reply_sent", "field_name", "note_type", "value",
-                      "public", "field_name", "status", "from", "--", "to", "--", "conditions", "operator", "all",
-                      "actions", "field_name", "trigger_webhook", "request_type", "POST", "content_type", "JSON",
-                      "content_layout", "2", "url", "", "content", "ticket_id", "{{ticket.id}}", "custom_headers",
-                      "X-Deskbell-Token", sb->options.hint_token, "automation_type_id", 4, "outdated", 0);
-        json_array_append_new(sb->rules, rule);
-    }
+    json_object_set_new(json_array_get(sb->fields, 2), "choices",
+                        json_pack("[s, s, s, s]", "Question", "Incident", "Problem", "Feature Request"));
+    if (!sb->options.no_fields)
+        init_custom_fields(sb);
+    if (sb->options.default_rule)
+        init_rule(sb);
 }
 
 void sb_store_init(struct sandbox *sb)

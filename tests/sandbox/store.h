@@ -102,7 +102,7 @@ struct sandbox {
     json_t *fields;        // array
     json_t *rules;         // array
     json_t *entry_index;   // entry id -> ticket id
-    int64_t next_object, integration_agent;
+    int64_t next_object, integration_agent, administrator;
 
     // Freshcaller
     json_t *phone_calls; // array, in the order they were made

@@ -257,6 +257,19 @@ static void search_lags(void **state)
     assert_int_equal(desk_status(*state, "GET", "search/tickets?query=%22status%20is%202%22", NULL), 400);
 }
 
+static struct answer admin_call(struct sandbox *sb, const char *method, const char *path, const char *body)
+{
+    return client_call(sb, true, method, path, body, NULL, "sandbox-freshdesk-admin-key");
+}
+
+static long admin_status(struct sandbox *sb, const char *method, const char *path, const char *body)
+{
+    struct answer answer = admin_call(sb, method, path, body);
+    long status = answer.status;
+    answer_clear(&answer);
+    return status;
+}
+
 static void contacts_clash_and_fields_get_names(void **state)
 {
     struct answer answer = desk_call(*state, "POST", "contacts", "{\"name\":\"Mia\",\"email\":\"mia@b.example\"}");
@@ -273,11 +286,11 @@ static void contacts_clash_and_fields_get_names(void **state)
     assert_int_equal(json_array_size(answer.json), 1);
     answer_clear(&answer);
     static const char field[] = "{\"label\":\"Shop Branch\",\"type\":\"custom_text\"}";
-    answer = desk_call(*state, "POST", "admin/ticket_fields", field);
+    answer = admin_call(*state, "POST", "admin/ticket_fields", field);
     assert_int_equal(answer.status, 201);
     assert_string_equal(text_of(answer.json, "name"), "cf_shop_branch");
     answer_clear(&answer);
-    answer = desk_call(*state, "POST", "admin/ticket_fields", field);
+    answer = admin_call(*state, "POST", "admin/ticket_fields", field);
     assert_string_equal(text_of(answer.json, "name"), "cf_shop_branch1"); // why nobody computes names
     answer_clear(&answer);
     answer = desk_call(*state, "GET", "agents?email=" SANDBOX_BEN, NULL);
@@ -311,29 +324,85 @@ static void budgets_have_headers_and_an_end(void **state)
 
 static void keeps_rules(void **state)
 {
-    struct answer answer = desk_call(*state, "GET", "automations/4/rules", NULL);
+    struct answer answer = admin_call(*state, "GET", "automations/4/rules", NULL);
     assert_int_equal(json_array_size(json_object_get(answer.json, "rules")), 1);
     int64_t id = number_of(json_array_get(json_object_get(answer.json, "rules"), 0), "id");
     answer_clear(&answer);
     char path[64];
     snprintf(path, sizeof path, "automations/4/rules/%lld", (long long)id);
-    assert_int_equal(desk_status(*state, "PUT", path, "{\"active\":false}"), 200);
-    assert_int_equal(desk_status(*state, "DELETE", path, NULL), 204);
-    assert_int_equal(desk_status(*state, "GET", path, NULL), 404);
-    answer =
-        desk_call(*state, "POST", "automations/4/rules",
-                  "{\"name\":\"n\",\"performer\":{\"type\":1},\"events\":[{\"field_name\":\"reply_sent\"}],\"actions\":"
-                  "[{\"field_name\":\"trigger_webhook\",\"request_type\":\"POST\",\"content_type\":\"JSON\",\"content_"
-                  "layout\":\"2\","
-                  "\"url\":\"http://127.0.0.1:1/\",\"content\":{\"ticket_id\":\"{{ticket.id}}\"}}]}");
+    assert_int_equal(admin_status(*state, "PUT", path, "{\"active\":false}"), 200);
+    assert_int_equal(admin_status(*state, "DELETE", path, NULL), 204);
+    assert_int_equal(admin_status(*state, "GET", path, NULL), 404);
+    answer = admin_call(
+        *state, "POST", "automations/4/rules",
+        "{\"name\":\"n\",\"performer\":{\"type\":1},\"events\":[{\"field_name\":\"reply_sent\"}],\"actions\":"
+        "[{\"field_name\":\"trigger_webhook\",\"request_type\":\"POST\",\"content_type\":\"JSON\",\"content_"
+        "layout\":\"2\","
+        "\"url\":\"http://127.0.0.1:1/\",\"content\":{\"ticket_id\":\"{{ticket.id}}\"}}]}");
     assert_int_equal(answer.status, 201);
     assert_true(number_of(answer.json, "id") > 0);
     answer_clear(&answer);
     // A webhook action without its layout breaks the service instead of being refused.
-    assert_int_equal(desk_status(*state, "POST", "automations/4/rules",
-                                 "{\"name\":\"n\",\"actions\":[{\"field_name\":\"trigger_webhook\",\"request_type\":"
-                                 "\"POST\",\"url\":\"x\"}]}"),
+    assert_int_equal(admin_status(*state, "POST", "automations/4/rules",
+                                  "{\"name\":\"n\",\"actions\":[{\"field_name\":\"trigger_webhook\",\"request_type\":"
+                                  "\"POST\",\"url\":\"x\"}]}"),
                      500);
+}
+
+static void what_administrators_may_do_others_may_not(void **state)
+{
+    static const char field[] = "{\"label\":\"Colour\",\"type\":\"custom_text\"}";
+    assert_int_equal(desk_status(*state, "GET", "admin/ticket_fields", NULL), 403);
+    assert_int_equal(desk_status(*state, "POST", "admin/ticket_fields", field), 403);
+    assert_int_equal(desk_status(*state, "GET", "automations/4/rules", NULL), 403);
+    assert_int_equal(desk_status(*state, "GET", "ticket_fields", NULL), 200);
+    struct answer me = admin_call(*state, "GET", "agents/me", NULL);
+    assert_string_equal(text_of(json_object_get(me.json, "contact"), "email"), SANDBOX_OWNER);
+    answer_clear(&me);
+    sandbox_set_key_is_admin(*state, true);
+    assert_int_equal(desk_status(*state, "GET", "automations/4/rules", NULL), 200);
+}
+
+static void a_required_field_must_be_filled(void **state)
+{
+    static const char plain[] = "{\"subject\":\"s\",\"description\":\"d\",\"email\":\"a@b.example\"}";
+    static const char filled[] = "{\"subject\":\"s\",\"description\":\"d\",\"email\":\"a@b.example\","
+                                 "\"custom_fields\":{\"cf_branch\":\"North\"}}";
+    sandbox_field_set(*state, "cf_branch", "custom_text", true);
+    struct answer answer = desk_call(*state, "POST", "tickets", plain);
+    assert_int_equal(answer.status, 400);
+    const json_t *error = json_array_get(json_object_get(answer.json, "errors"), 0);
+    assert_string_equal(text_of(error, "field"), "custom_fields.cf_branch");
+    assert_string_equal(text_of(error, "code"), "missing_field");
+    answer_clear(&answer);
+    assert_int_equal(desk_status(*state, "POST", "tickets", filled), 201);
+    assert_true(sandbox_field_remove(*state, "cf_branch"));
+    assert_int_equal(desk_status(*state, "POST", "tickets", plain), 201);
+    assert_int_equal(desk_status(*state, "POST", "tickets", filled), 400);
+}
+
+static void groups_and_products_exist_or_not(void **state)
+{
+    assert_int_equal(desk_status(*state, "GET", "groups/17000000001", NULL), 200);
+    assert_int_equal(desk_status(*state, "GET", "groups/5", NULL), 404);
+    assert_int_equal(desk_status(*state, "GET", "products/18000000001", NULL), 200);
+    assert_int_equal(desk_status(*state, "GET", "products/5", NULL), 404);
+}
+
+static void an_account_with_built_in_chat_has_no_chat_api(void **state)
+{
+    sandbox_set_built_in_chat(*state, true);
+    struct answer answer = chat_call(*state, "GET", "accounts/configuration", NULL);
+    assert_int_equal(answer.status, 200);
+    assert_null(answer.json); // a page
+    answer_clear(&answer);
+    int64_t id = sandbox_ticket_by_link(*state, "A chat", "a@b.example");
+    char path[64];
+    snprintf(path, sizeof path, "tickets/%lld", (long long)id);
+    answer = desk_call(*state, "GET", path, NULL);
+    assert_int_equal(number_of(answer.json, "source"), 7);
+    assert_non_null(json_object_get(answer.json, "structured_description"));
+    answer_clear(&answer);
 }
 
 int main(void)
@@ -352,6 +421,10 @@ int main(void)
         WITH_SANDBOX(contacts_clash_and_fields_get_names),
         WITH_SANDBOX(budgets_have_headers_and_an_end),
         WITH_SANDBOX(keeps_rules),
+        WITH_SANDBOX(what_administrators_may_do_others_may_not),
+        WITH_SANDBOX(a_required_field_must_be_filled),
+        WITH_SANDBOX(groups_and_products_exist_or_not),
+        WITH_SANDBOX(an_account_with_built_in_chat_has_no_chat_api),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

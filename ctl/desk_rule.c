@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making and judging the reply rule.
+#include "ctl/desk_rule.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ctl/words.h"
+
+#define TOKEN_HEADER "X-Deskbell-Token"
+
+json_t *desk_rule_body(const char *url, const struct secret *token, enum desk_layout layout)
+{
+    json_t *content = json_pack("{s:s}", "ticket_id", "{{ticket.id}}");
+    json_t *action = json_pack("{s:s, s:s, s:s, s:{s:s%}}", "field_name", "trigger_webhook", "request_type", "POST",
+                               "url", url, "custom_headers", TOKEN_HEADER, token->text, token->len);
+    json_t *rule =
+        json_pack("{s:s, s:b, s:{s:i}, s:[{s:s}, {s:s, s:s}]}", "name", DESK_RULE_NAME, "active", 1, "performer",
+                  "type", 1, "events", "field_name", "reply_sent", "field_name", "note_type", "value", "public");
+    if (!content || !action || !rule)
+        abort();
+    json_t *place = layout == DESK_LAYOUT_BESIDE ? action : content;
+    json_object_set_new(place, "content_type", json_string("JSON"));
+    json_object_set_new(place, "content_layout", json_string("2")); // a template of our own
+    json_object_set_new(action, "content", content);
+    json_object_set_new(rule, "actions", json_pack("[o]", action));
+    return rule;
+}
+
+// The rule's webhook action: to `url` where one is given, else the first that posts to a path like ours.
+static const json_t *webhook_of(const json_t *rule, const char *url)
+{
+    json_t *action;
+    size_t i;
+    json_array_foreach(json_object_get(rule, "actions"), i, action)
+    {
+        const char *at = words_text(action, "url");
+        size_t length = strlen(at), ours = strlen(DESK_HINT_PATH);
+        if (strcmp(words_text(action, "field_name"), "trigger_webhook") != 0)
+            continue;
+        if (url ? strcmp(at, url) == 0 : length > ours && strcmp(at + length - ours, DESK_HINT_PATH) == 0)
+            return action;
+    }
+    return NULL;
+}
+
+static const json_t *first_with(const json_t *rules, const char *url)
+{
+    const json_t *idle = NULL;
+    json_t *rule;
+    size_t i;
+    json_array_foreach((json_t *)rules, i, rule)
+    {
+        if (!webhook_of(rule, url))
+            continue;
+        if (words_yes(rule, "active"))
+            return rule;
+        if (!idle)
+            idle = rule;
+    }
+    return idle;
+}
+
+const json_t *desk_rule_find(const json_t *rules, const char *url)
+{
+    const json_t *found = url ? first_with(rules, url) : NULL;
+    json_t *rule;
+    size_t i;
+    if (!found)
+        found = first_with(rules, NULL);
+    if (found)
+        return found;
+    json_array_foreach((json_t *)rules, i, rule)
+    {
+        if (strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0)
+            return rule;
+    }
+    return NULL;
+}
+
+// ---- looking --------------------------------------------------------------------------------------------------------
+
+static bool has_event(const json_t *rule, const char *name, const char *value)
+{
+    json_t *event;
+    size_t i;
+    json_array_foreach(json_object_get(rule, "events"), i, event)
+    {
+        const char *is = words_text(event, "value");
+        if (strcmp(words_text(event, "field_name"), name) == 0 &&
+            (!value || strcmp(is, value) == 0 || strcmp(is, "--") == 0))
+            return true;
+    }
+    return false;
+}
+
+// Where an interface shows a secret it shows, at most, that there is one.
+static bool is_hidden(const char *text)
+{
+    return !*text || strspn(text, "*xX.\xe2\x80\xa2") == strlen(text);
+}
+
+static enum desk_token token_of(const json_t *action, struct secret *const *tokens, size_t count)
+{
+    const char *name, *text = NULL;
+    json_t *value;
+    json_object_foreach(json_object_get(action, "custom_headers"), name, value)
+    {
+        if (strcasecmp(name, TOKEN_HEADER) == 0)
+            text = json_string_value(value);
+    }
+    if (!text)
+        text = json_string_value(json_object_get(json_object_get(action, "auth_header"), "password"));
+    if (!text && !json_object_get(action, "custom_headers") && !json_object_get(action, "auth_header"))
+        return DESK_TOKEN_HIDDEN;
+    if (!text)
+        return DESK_TOKEN_WRONG;
+    if (is_hidden(text))
+        return DESK_TOKEN_HIDDEN;
+    for (size_t i = 0; i < count; i++)
+        if (tokens[i] && secret_equal(tokens[i], text, strlen(text)))
+            return DESK_TOKEN_RIGHT;
+    return count ? DESK_TOKEN_WRONG : DESK_TOKEN_HIDDEN;
+}
+
+struct desk_rule_state desk_rule_look(const json_t *rule, const char *url, struct secret *const *tokens, size_t count)
+{
+    const json_t *action = url ? webhook_of(rule, url) : NULL;
+    struct desk_rule_state state = {.url = action || !url};
+    if (!action)
+        action = webhook_of(rule, NULL);
+    int64_t performer = words_number(json_object_get(rule, "performer"), "type");
+    state.ours = strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0;
+    state.active = words_yes(rule, "active");
+    state.performer = performer == 1 || performer == 3;
+    state.reply = has_event(rule, "reply_sent", NULL);
+    state.note = has_event(rule, "note_type", "public");
+    state.conditions = json_array_size(json_object_get(rule, "conditions")) > 0;
+    state.url = state.url && action;
+    state.content = strstr(words_text(json_object_get(action, "content"), "ticket_id"), "{{ticket.id}}") != NULL;
+    state.token = token_of(action, tokens, count);
+    const char *at = words_text(action, "url");
+    size_t end = strcspn(at, "?#");
+    snprintf(state.at, sizeof state.at, "%.*s", end < sizeof state.at ? (int)end : (int)sizeof state.at - 1, at);
+    return state;
+}
+
+bool desk_rule_is_good(const struct desk_rule_state *state)
+{
+    return state->active && state->performer && state->reply && state->note && !state->conditions && state->url &&
+           state->content && state->token != DESK_TOKEN_WRONG;
+}
+
+void desk_rule_judge(struct findings *findings, const struct desk_rule_state *state)
+{
+    static const char check[] = "reply rule";
+    static const char again[] = "Let deskbellctl provision put it right, or change it in Freshdesk's automations.";
+    if (!*state->at)
+        findings_add(findings, VERDICT_FAIL, check, again, "The rule \"" DESK_RULE_NAME "\" posts to no webhook.");
+    else if (!state->active)
+        findings_add(findings, VERDICT_FAIL, check, "Switch it on in Freshdesk: Admin, Automations, Ticket updates.",
+                     "The rule that posts to %s is switched off.", state->at);
+    else if (!state->url)
+        findings_add(findings, VERDICT_FAIL, check, again, "The rule posts to %s, which is not the public address.",
+                     state->at);
+    else if (!state->performer || !state->reply)
+        findings_add(findings, VERDICT_FAIL, check, again, "The rule does not fire when an agent replies.");
+    else if (!state->content)
+        findings_add(findings, VERDICT_FAIL, check, again,
+                     "The rule does not send {\"ticket_id\": \"{{ticket.id}}\"}.");
+    else if (state->token == DESK_TOKEN_WRONG)
+        findings_add(findings, VERDICT_FAIL, check, again,
+                     "The rule carries no token of webhook_token_files, so Deskbell refuses what it sends.");
+    else if (!state->note)
+        findings_add(findings, VERDICT_WARN, check, again,
+                     "The rule does not fire for public notes: these reach the chat only with the next poll.");
+    else if (state->conditions)
+        findings_add(findings, VERDICT_WARN, check, "See that they hold for every ticket that comes out of a chat.",
+                     "The rule posts to %s under conditions of its own.", state->at);
+    else if (state->token == DESK_TOKEN_HIDDEN)
+        findings_add(findings, VERDICT_OK, check, NULL,
+                     "The rule is active and posts to %s; its token is not shown, so it was not compared.", state->at);
+    else
+        findings_add(findings, VERDICT_OK, check, NULL, "The rule is active and posts to %s.", state->at);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// doctor's look at the running deskbelld: what it says of itself over the control socket, and how its addresses answer,
+// from this machine and, where the public address is given, through the proxy.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl/call.h"
+#include "ctl/doctor.h"
+#include "ctl/words.h"
+#include "proto/pipes.h"
+
+// Deliveries that must be refused: 401, whatever else is in them.
+static const struct {
+    const char *path, *header, *line, *body;
+} deliveries[] = {
+    {"/webhooks/freshchat", "X-Freshchat-Signature", "X-Freshchat-Signature: doctor", "{}"},
+    {"/webhooks/freshdesk", "X-Deskbell-Token", "X-Deskbell-Token: doctor", "{\"ticket_id\":\"1\"}"},
+};
+
+// Whether somebody listens on the control socket: ZeroMQ itself would wait for one to come. 0, or errno.
+static int knock(const char *runtime_dir)
+{
+    char endpoint[PIPES_ENDPOINT_BYTES];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!pipes_control_endpoint(runtime_dir, endpoint))
+        return ENAMETOOLONG;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", endpoint + strlen("ipc://"));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int code = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+void doctor_meet(struct doctor *self)
+{
+    char why[CALL_WHY_BYTES];
+    json_t *status = NULL;
+    if (knock(self->runtime_dir) == 0 && call_ask(self->runtime_dir, "status", NULL, 0, &status, why) == CALL_DONE) {
+        self->front = (pid_t)words_number(status, "pid");
+    }
+    json_decref(status);
+}
+
+// ---- what it says of itself -----------------------------------------------------------------------------------------
+
+static void hear_status(struct doctor *self)
+{
+    char why[CALL_WHY_BYTES], up[WORDS_BYTES];
+    json_t *status = NULL;
+    enum call_result result = call_ask(self->runtime_dir, "status", NULL, 0, &status, why);
+    if (result != CALL_DONE)
+        findings_add(self->findings, VERDICT_FAIL, "deskbelld", "See systemctl status deskbell, and the log.", "%s",
+                     why);
+    else if (!words_yes(status, "ready"))
+        findings_add(self->findings, VERDICT_FAIL, "deskbelld", "See deskbellctl status, and the log.",
+                     "It runs, but is not ready.");
+    else
+        findings_add(self->findings, VERDICT_OK, "deskbelld", NULL, "It has been running for %s, and is ready.",
+                     words_long(words_number(status, "up_ms"), up));
+    if (result == CALL_DONE && words_number(status, "dead"))
+        findings_add(self->findings, VERDICT_WARN, "dead letters", "deskbellctl dead list",
+                     "%" PRId64 " messages were given up on.", words_number(status, "dead"));
+    json_decref(status);
+}
+
+// When each source's last webhook came whose key or token was right, since the front started.
+static void hear_webhooks(struct doctor *self)
+{
+    static const struct {
+        const char *source, *remedy;
+    } sources[] = {
+        {"freshchat", "See Freshchat's Conversation Webhooks: switched on, with the address of this Deskbell?"},
+        {"freshdesk", "See the reply rule in Freshdesk; without it replies reach the chat only with the next poll."},
+    };
+    char why[CALL_WHY_BYTES], when[WORDS_BYTES];
+    json_t *answer = NULL, *key;
+    if (call_ask(self->runtime_dir, "keys", NULL, 0, &answer, why) != CALL_DONE)
+        return;
+    for (size_t s = 0; s < sizeof sources / sizeof *sources; s++) {
+        int64_t last = 0;
+        size_t i;
+        json_array_foreach(json_object_get(answer, "keys"), i, key)
+        {
+            if (strcmp(words_text(key, "source"), sources[s].source) == 0 && words_number(key, "last_used_ms") > last)
+                last = words_number(key, "last_used_ms");
+        }
+        if (last)
+            findings_add(self->findings, VERDICT_OK, "last webhook", NULL, "%s: %s.", sources[s].source,
+                         words_when(last, when));
+        else
+            findings_add(self->findings, VERDICT_WARN, "last webhook", sources[s].remedy,
+                         "%s: none since this front started, %s.", sources[s].source,
+                         words_when(words_number(answer, "since_ms"), when));
+    }
+    json_decref(answer);
+}
+
+// ---- its addresses --------------------------------------------------------------------------------------------------
+
+static void post(struct doctor *self, const char *base, bool through_proxy)
+{
+    for (size_t i = 0; i < sizeof deliveries / sizeof *deliveries; i++) {
+        char url[1200];
+        struct echo echo;
+        snprintf(url, sizeof url, "%s%s", base, deliveries[i].path);
+        const struct judge_webhook asked = {url, deliveries[i].header, through_proxy};
+        ask_own(url, deliveries[i].body, deliveries[i].line, through_proxy ? self->config->freshchat.proxy : "",
+                self->config->timing.request_timeout_ms, &echo);
+        judge_webhook(self->findings, &asked, &echo);
+    }
+}
+
+static void post_here(struct doctor *self)
+{
+    struct sockaddr_in address;
+    char host[INET_ADDRSTRLEN], base[64];
+    if (!config_listen_address(self->config->front.listen, &address) || !address.sin_port) {
+        findings_add(self->findings, VERDICT_UNKNOWN, "front", NULL, "front.listen leaves the port to the system.");
+        return;
+    }
+    if (address.sin_addr.s_addr == htonl(INADDR_ANY))
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
+    snprintf(base, sizeof base, "http://%s:%u", host, (unsigned)ntohs(address.sin_port));
+    post(self, base, false);
+}
+
+static void post_through_proxy(struct doctor *self)
+{
+    char url[1200];
+    struct echo echo;
+    post(self, self->public_url, true);
+    snprintf(url, sizeof url, "%s/metrics", self->public_url);
+    ask_own(url, NULL, NULL, self->config->freshchat.proxy, self->config->timing.request_timeout_ms, &echo);
+    judge_admin_is_private(self->findings, url, &echo);
+}
+
+void doctor_daemon(struct doctor *self)
+{
+    int code = self->front ? 0 : knock(self->runtime_dir);
+    if (code == EACCES)
+        findings_add(self->findings, VERDICT_UNKNOWN, "deskbelld", "Be root, or a member of the group deskbell.",
+                     "Its control socket is closed to you.");
+    else if (code)
+        findings_add(self->findings, VERDICT_WARN, "deskbelld",
+                     "systemctl enable --now deskbell.socket deskbell-admin.socket deskbell.service",
+                     "It does not run, so its addresses and webhooks were not looked at.");
+    else
+        hear_status(self);
+    if (!code)
+        hear_webhooks(self);
+    if (!code || code == EACCES)
+        post_here(self);
+    if (self->public_url)
+        post_through_proxy(self);
+}
