@@ -87,6 +87,8 @@ struct config_widget {
     char *context_key_file; // the key that the shop's server signs carts with; empty: carts are not signed
     char *call_hours;       // for people; empty: not shown
     char *call_time_zone;   // for people; empty: not shown
+    char *call_message;     // said in the chat to who struggles; empty: nothing is
+    char *public_url;       // of the front, as shoppers reach it; no slash at the end; empty: not known
     bool call_back;         // POST /callback is served; only with freshcaller.phone_number
     struct config_list
         origins; // "https://shop.example": pages that may ask for calls; empty: those of the front's site

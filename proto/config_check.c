@@ -278,6 +278,8 @@ const char *config_check_string(const struct config_key *key, const char *value,
             return NULL;
         return "must be an IPv4 address and a port, like 127.0.0.1:8080 or 0.0.0.0:8080 (the HTTP library of this "
                "system has no IPv6; let the proxy listen on IPv6)";
+    case CONFIG_CHECK_URL_OR_EMPTY:
+        return value[0] == '\0' ? NULL : check_url(value);
     case CONFIG_CHECK_URL:
         return check_url(value);
     case CONFIG_CHECK_PROXY:

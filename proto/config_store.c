@@ -23,7 +23,9 @@ static char *copy_string(const struct config_key *key, const char *value)
     char *copy = copy_text(value);
     size_t len = strlen(copy);
 
-    while ((key->check == CONFIG_CHECK_DIR || key->check == CONFIG_CHECK_URL) && len > 1 && copy[len - 1] == '/')
+    while (
+        (key->check == CONFIG_CHECK_DIR || key->check == CONFIG_CHECK_URL || key->check == CONFIG_CHECK_URL_OR_EMPTY) &&
+        len > 1 && copy[len - 1] == '/')
         copy[--len] = '\0';
     return copy;
 }

@@ -45,6 +45,12 @@ bool config_check_together(const struct config *c, struct config_error *error)
                       "%s names the same field as %s: each value needs a field of its own", field_keys[i],
                       field_keys[k]);
     }
+    REFUSE_IF(*c->widget.call_message && !*c->widget.public_url, "widget", "call_message",
+              "call_message needs widget.public_url: set where shoppers reach /support");
+    REFUSE_IF(*c->widget.call_message && !*c->freshcaller.phone_number, "widget", "call_message",
+              "call_message needs freshcaller.phone_number: without it /support has no number");
+    REFUSE_IF(*c->widget.call_message && !*c->freshchat.agent_id, "widget", "call_message",
+              "call_message needs freshchat.agent_id: set the agent that says it");
     REFUSE_IF(c->widget.call_back && !*c->freshcaller.phone_number, "widget", "call_back",
               "call_back needs freshcaller.phone_number: set the number that shoppers can call themselves, too");
     REFUSE_IF(t->gather_max_ms < t->gather_quiet_ms, "timing", "gather_max_ms",

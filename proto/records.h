@@ -79,6 +79,7 @@ enum event_kind {
     EVENT_CALLBACK,             // a shopper asks to be called back: phone, name, user and parts, what is known of them
     EVENT_POLL_CALLS,           // which calls there are; never stored
     EVENT_REFRESH,              // whether the customer's properties changed while the chat runs; never stored
+    EVENT_OFFER,                // tell a customer who struggles, in the chat, where to call
 };
 
 enum call_state {

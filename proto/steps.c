@@ -53,6 +53,8 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
     case EVENT_RESOLVED:
     case EVENT_REOPENED:
         return has_ticket ? STEP_NOTICE_NOTE : STEP_NONE;
+    case EVENT_OFFER:
+        return has_ticket ? STEP_POST_OFFER : STEP_NONE;
     case EVENT_REFRESH:
         return has_ticket ? STEP_REFRESH_CUSTOMER : STEP_NONE;
     case EVENT_POLL_DESK:
@@ -81,7 +83,7 @@ enum lane_side steps_side(uint64_t event_kind)
 {
     if (event_kind == EVENT_REFRESH)
         return SIDE_DESK; // beside the updates that follow from it
-    return event_kind == EVENT_HINT || steps_is_poll(event_kind) ? SIDE_CHAT : SIDE_DESK;
+    return event_kind == EVENT_HINT || event_kind == EVENT_OFFER || steps_is_poll(event_kind) ? SIDE_CHAT : SIDE_DESK;
 }
 
 const char *steps_upstream_name(enum upstream upstream)

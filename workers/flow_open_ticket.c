@@ -193,6 +193,15 @@ static enum step_choice create_begin(struct job_context *context, struct request
     return STEP_CALL;
 }
 
+// Whoever struggles is told where to call: once, with the conversation's first ticket. (After a backup was restored the
+// ticket that is found may be an old one.)
+static bool offers_call(const struct job_context *context)
+{
+    const struct context *customer = &context->found.context;
+    return *context->config->widget.call_message && customer->friction_valid &&
+           customer_level(customer->friction_value) == 2 && !*context->found.closed_ticket && !context->job->restored;
+}
+
 // The same report for a ticket that was created and for one that a look found.
 static void report_ticket(struct job_context *context, const json_t *ticket, struct report *report)
 {
@@ -212,6 +221,8 @@ static void report_ticket(struct job_context *context, const json_t *ticket, str
         flow_followup(context, report, EVENT_CONTEXT, REREAD_FIRST_MS, 1);
         flow_followup(context, report, EVENT_CONTEXT, REREAD_SECOND_MS, 2);
     }
+    if (offers_call(context))
+        flow_followup(context, report, EVENT_OFFER, 0, 0);
 }
 
 static void create_finish(struct job_context *context, const struct response *response, struct report *report)

@@ -54,15 +54,14 @@ static const char *piece_of(const struct job_context *context, bool *last)
     return arena_copy(context->arena, rest, length);
 }
 
-static const char *conversation_of(const struct job_context *context)
+const char *relay_conversation(const struct job_context *context)
 {
     const struct lane *lane = &context->job->lane;
     bool twin = (context->found.omit & RELAY_TWIN) && *lane->conversation_twin;
     return text_url(context->arena, twin ? lane->conversation_twin : lane->conversation);
 }
 
-// The conversation is not there under its id: some accounts know it by the numeric one. False when that was tried.
-static bool try_twin(struct job_context *context, const struct response *response)
+bool relay_try_twin(struct job_context *context, const struct response *response)
 {
     if (response->answer != ANSWER_NOT_FOUND || (context->found.omit & RELAY_TWIN) ||
         !*context->job->lane.conversation_twin)
@@ -174,7 +173,7 @@ static enum step_choice post_begin(struct job_context *context, struct request *
     *request = (struct request){
         .upstream = UPSTREAM_FRESHCHAT,
         .method = "POST",
-        .path = arena_printf(context->arena, "/conversations/%s/messages", conversation_of(context)),
+        .path = arena_printf(context->arena, "/conversations/%s/messages", relay_conversation(context)),
         .body = message_of(context),
     };
     if (context->observing) { // it counts as delivered: it must not be said once the mode is live
@@ -220,7 +219,7 @@ static void post_finish(struct job_context *context, const struct response *resp
                      *found->chat_agent ? "" : " (freshchat.agent_id)", response->problem ? response->problem : "");
             refuse_entry(context, report);
         }
-    } else if (try_twin(context, response)) {
+    } else if (relay_try_twin(context, response)) {
         flow_done(report, STEP_POST_MESSAGE, "");
     } else {
         answers_default(context, response, report);
@@ -257,7 +256,7 @@ static enum step_choice look_begin(struct job_context *context, struct request *
         .upstream = UPSTREAM_FRESHCHAT,
         .method = "GET",
         .path = arena_printf(context->arena, "/conversations/%s/messages?from_time=%s&items_per_page=%d&page=%" PRIu64,
-                             conversation_of(context), text_url(context->arena, from), FLOW_CHAT_PAGE_SIZE, page),
+                             relay_conversation(context), text_url(context->arena, from), FLOW_CHAT_PAGE_SIZE, page),
     };
     return STEP_CALL;
 }
@@ -310,7 +309,7 @@ static void not_there(struct job_context *context, struct report *report)
 
 static void look_finish(struct job_context *context, const struct response *response, struct report *report)
 {
-    if (try_twin(context, response)) {
+    if (relay_try_twin(context, response)) {
         flow_done(report, STEP_LOOK_MESSAGE, "");
         return;
     }

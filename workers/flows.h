@@ -11,6 +11,7 @@ extern const struct step_code flow_relay_steps[];
 extern const struct step_code flow_post_steps[];
 extern const struct step_code flow_mirror_steps[];
 extern const struct step_code flow_notice_steps[];
+extern const struct step_code flow_offer_steps[];
 extern const struct step_code flow_poll_steps[];
 extern const struct step_code flow_poll_calls_steps[];
 extern const struct step_code flow_call_join_steps[];

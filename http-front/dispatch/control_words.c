@@ -24,6 +24,8 @@ const char *control_kind(uint64_t event_kind)
         return "context read";
     case EVENT_NOTICE:
         return "notice";
+    case EVENT_OFFER:
+        return "offer to call";
     case EVENT_POLL_DESK:
     case EVENT_POLL_CHAT:
     case EVENT_POLL_USERS:

@@ -180,22 +180,23 @@ bool lanes_undecided(const struct side *side)
     return item && (item->claimed || item->doubt);
 }
 
-// Rule 4. A mirror must wait while a relay is undecided, whatever step the mirror is at: its event may be that relay's
-// echo. A relay may read at any time, but must not post while a mirror is undecided: what it read may be that mirror's
-// note.
+// Rule 4. A mirror must wait while a relay (or an offer) is undecided, whatever step the mirror is at: its event may be
+// that relay's echo. A relay may read at any time, but must not post while a mirror is undecided: what it read may be
+// that mirror's note.
 static bool excluded(const struct side *side, const struct item *item)
 {
     const struct side *other = other_side(side);
     if (item->claimed || item->doubt || !lanes_undecided(other))
         return false;
     if (item->kind == EVENT_AGENT_MESSAGE)
-        return other->active->kind == EVENT_HINT;
+        return other->active->kind == EVENT_HINT || other->active->kind == EVENT_OFFER;
     return item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && other->active->kind == EVENT_AGENT_MESSAGE;
 }
 
 static bool is_passed_over(const struct item *item)
 {
-    return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || steps_is_poll(item->kind);
+    return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || item->kind == EVENT_OFFER ||
+           steps_is_poll(item->kind);
 }
 
 // Rule 8. What is read and written of the customer's context waits for everything else, between any two of its steps.

@@ -81,6 +81,8 @@ static enum metric finished_as(const struct item *item)
         return METRIC_EVENTS_DONE_RELAY;
     case EVENT_CONTEXT:
         return METRIC_EVENTS_DONE_CONTEXT;
+    case EVENT_OFFER:
+        return METRIC_EVENTS_DONE_OFFER;
     case EVENT_CALL:
         return METRIC_EVENTS_DONE_CALL;
     case EVENT_CALLBACK:
@@ -291,7 +293,8 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
         if (report->http_status != HTTP_TOO_MANY)
             item->step = STEP_NONE; // from the beginning; what was found says what was raised, and what was refused
     }
-    if ((item->kind == EVENT_NOTICE || item->kind == EVENT_CONTEXT) && is_write)
+    bool waits_aside = item->kind == EVENT_NOTICE || item->kind == EVENT_CONTEXT || item->kind == EVENT_OFFER;
+    if (waits_aside && is_write)
         pass_over(self, out);
     else
         again(self, out);
@@ -306,7 +309,7 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
     // The refreshes of a running chat read the customer again; what the ticket may have got of it is brought to an end.
     bool nothing_begun = out->item->kind == EVENT_CONTEXT && !out->item->found.size;
     return too_old(self, out->item, (uint64_t)clock_mono_ms()) ||
-           (nothing_begun && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
+           ((nothing_begun || out->item->kind == EVENT_OFFER) && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
 }
 
 void outcome_apply(struct dispatcher *self, struct out *out, const struct report *report)
@@ -338,6 +341,9 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
         if (item->kind == EVENT_CONTEXT) {
             log_info("context_given_up", "conversation=%s cause=%s", conversation->id, cause);
             out->after = AFTER_FINISH; // the ticket stands; only its context is not complete
+        } else if (item->kind == EVENT_OFFER) {
+            log_info("offer_given_up", "conversation=%s cause=%s", conversation->id, cause);
+            out->after = AFTER_FINISH; // nobody waits for it, and later it would only disturb
         } else if (self->observing) {
             observe_give_up(self, out, report);
         } else {

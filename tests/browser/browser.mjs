@@ -41,13 +41,28 @@ const tests = {
     assert.equal(ticket.custom_fields.cf_cart_value, 349.9);
     assert.equal(ticket.custom_fields.cf_screen, 'checkout');
     assert.ok(Math.abs(ticket.custom_fields.cf_friction_score - found.score) <= 2, String(ticket.custom_fields.cf_friction_score));
-    assert.ok(ticket.description.includes(String(ticket.custom_fields.cf_friction_score)));
+    const words = ticket.custom_fields.cf_friction_score + ', high: payment declined 4 times, rage click on Pay';
+    assert.ok(ticket.description.includes(words), ticket.description);
+    assert.ok(ticket.description.includes('349.90 EUR'), ticket.description);
+    assert.ok(!ticket.tags.includes('unsigned-context'), String(ticket.tags)); // the shop's server signed the cart
+    const desk = await page.context().newPage();
+    await desk.goto(sandbox + '/desk');
+    await desk.locator('#detail').getByText('My card does not work').first().waitFor();
+    for (const text of ['Urgent', 'high-value']) await desk.locator('#meta').getByText(text, {exact: true}).waitFor();
+    await desk.locator('#entries').getByText(words).waitFor();
     await page.evaluate(() => { window.notReloaded = true; });
     const began = Date.now();
     await fetch(sandbox + '/sandbox/tickets/' + ticket.id + '/entries', {method: 'POST', headers: {'Content-Type': 'application/json'},
       body: JSON.stringify({kind: 'reply', agent: 'anna.berg@shop.example', text: 'Please try the bank transfer.'})});
     await chat(page).getByText('Please try the bank transfer.').waitFor({timeout: 2000});
     console.log('   reply seen after ' + (Date.now() - began) + ' ms');
+    // Who struggles was told where to call, once.
+    const offer = chat(page).locator('li', {hasText: 'Rather talk?'});
+    await offer.waitFor();
+    assert.equal(await offer.count(), 1);
+    assert.equal(await offer.getByRole('link', {name: 'Call us'}).getAttribute('href'), front + '/support');
+    const {entries} = await json(sandbox + '/sandbox/tickets/' + ticket.id);
+    assert.deepEqual(entries.filter(entry => entry.text.includes('Rather talk?')), []); // its echo is no agent's message
     assert.equal(await page.evaluate(() => window.notReloaded), true);
     assert.deepEqual(page.troubles, []);
     assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
@@ -287,6 +302,7 @@ const tests = {
     await write(page, 'Is the strict rake in stock?');
     const ticket = await ticketWith('Is the strict rake in stock?');
     assert.equal(ticket.custom_fields.cf_cart_value, 12.5);
+    assert.ok(ticket.tags.includes('unsigned-context'), String(ticket.tags)); // nobody signed that cart
     assert.equal(ticket.custom_fields.cf_screen, 'strict');
     await page.getByRole('button', {name: 'Call me back'}).click();
     const dialog = page.getByRole('dialog', {name: 'Call me back'});
@@ -300,23 +316,27 @@ const tests = {
     assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
   },
 
-  async 'the newer loader is given its options in fcSettings; who comes back finds the conversation'(browser) {
-    const page = await shop(browser);
-    const script = (await (await fetch(front + '/widget.js')).text()).replaceAll('/js/widget.js"', '/1/1.js"');
-    await page.route(front + '/widget.js', route => route.fulfill({contentType: 'text/javascript', body: script}));
-    await page.goto(sandbox + '/shop');
-    await chatIs(page, 'on');
-    await write(page, 'Do you ship the newer loader?');
-    const ticket = await ticketWith('Do you ship the newer loader?');
-    assert.equal(ticket.custom_fields.cf_screen, 'products');
-    const kept = await page.evaluate(() => JSON.parse(localStorage['deskbell:']));
-    assert.ok(kept.externalId && kept.restoreId);
-    await page.reload();
-    await chatIs(page, 'on');
-    await chat(page).getByRole('button', {name: 'Chat'}).click();
-    await chat(page).getByText('Do you ship the newer loader?').waitFor();
-    assert.equal(await page.evaluate(() => window.fcSettings.externalId), kept.externalId);
-    assert.deepEqual(page.troubles, []);
+  async 'both generations of the loader: who comes back finds the conversation'(browser) {
+    for (const [loader, words] of [['/1/1.js', 'Do you ship the newer loader?'], ['/js/widget.js', 'Do you ship the older loader?']]) {
+      const page = await shop(browser), newer = loader === '/1/1.js';
+      const script = (await (await fetch(front + '/widget.js')).text()).replaceAll('/js/widget.js"', loader + '"');
+      await page.route(front + '/widget.js', route => route.fulfill({contentType: 'text/javascript', body: script}));
+      await page.goto(sandbox + '/shop');
+      await chatIs(page, 'on');
+      await write(page, words);
+      const ticket = await ticketWith(words);
+      assert.equal(ticket.custom_fields.cf_screen, 'products');
+      const kept = await page.evaluate(() => JSON.parse(localStorage['deskbell:']));
+      assert.ok(kept.externalId && kept.restoreId);
+      await page.reload();
+      await chatIs(page, 'on');
+      await chat(page).getByRole('button', {name: 'Chat'}).click();
+      await chat(page).getByText(words).waitFor();
+      assert.equal(await page.evaluate(() => JSON.parse(localStorage['deskbell:']).externalId), kept.externalId);
+      assert.equal(await page.evaluate(() => window.fcSettings?.externalId), newer ? kept.externalId : undefined);
+      assert.deepEqual(page.troubles, []);
+      await page.context().close();
+    }
   },
 
   async 'context is bounded and sent no oftener than it must'(browser) {

@@ -99,6 +99,9 @@ widget {
     call_hours = "Mon-Fri 9:00-17:30"
     call_time_zone = "Europe/Amsterdam"
     call_back = true
+    public_url = "${front}"
+    call_message = "Rather talk? You reach us at ${PHONE}."
+    context_key_file = "${credentials}/context.key"
     call_backs_per_client = 100
 }
 priority high-value { min_cart_value = 200.0  level = "urgent"  tags = {"high-value"} }

@@ -419,6 +419,12 @@ static void custom_fields_are_checked(void **state)
     accepts(BASE "widget { origins = {\"https://shop.example:8443\", \"http://127.0.0.1:8088\"} }");
     refuses(BASE "front { trusted_proxies = {\"10.0.0.5:80\"} }", 3, "IPv4 addresses without a port");
     refuses(BASE "widget { call_back = true }", 3, "freshcaller.phone_number");
+    refuses(BASE "widget { call_message = \"Call us\" }", 3, "widget.public_url");
+    refuses(BASE "widget { call_message = \"Call us\" public_url = \"https://a.example\" }", 3,
+            "freshcaller.phone_number");
+    refuses(BASE "freshcaller { phone_number = \"+31 20\" }\nwidget { call_message = \"Call us\" public_url = "
+                 "\"https://a.example\" }",
+            4, "freshchat.agent_id");
     accepts(BASE "freshcaller { phone_number = \"+31 20\" }\nwidget { call_back = true }");
 }
 

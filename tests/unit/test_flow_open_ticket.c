@@ -501,6 +501,38 @@ static void a_ticket_that_follows_another_is_not_taken_for_it(void **state)
     case_free(c);
 }
 
+static void who_struggles_is_told_where_to_call(void **state)
+{
+    static const char offers[] = "freshcaller { phone_number = \"+31 20 123 45 67\" }\n"
+                                 "widget { public_url = \"https://desk.shop.example\" call_message = \"Call us\" }\n";
+    static const struct {
+        const char *config, *closed;
+        uint64_t friction;
+        bool valid, restored, offer;
+    } cases[] = {
+        {offers, "", 60, true, false, true},   {offers, "", 59, true, false, false},
+        {offers, "", 60, false, false, false}, {offers, "41", 90, true, false, false},
+        {offers, "", 90, true, true, false},   {"", "", 90, true, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct flow_case *c = case_new(cases[i].config);
+        c->context.found.closed_ticket = cases[i].closed;
+        c->context.found.context.read = true;
+        c->context.found.context.friction = "60";
+        c->context.found.context.friction_valid = cases[i].valid;
+        c->context.found.context.friction_value = cases[i].friction;
+        c->job.restored = cases[i].restored;
+        case_begin(c, STEP_CREATE_TICKET);
+        case_answer(c, ANSWER_OK, 201, 0, "{\"id\":42,\"requester_id\":77}");
+        size_t found = 0;
+        for (size_t k = 0; k < c->report.followups.count; k++)
+            found += c->report.followups.items[k].kind == EVENT_OFFER;
+        assert_int_equal(found, cases[i].offer);
+        case_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -522,6 +554,7 @@ int main(void)
         cmocka_unit_test(without_the_field_the_description_tells),
         cmocka_unit_test(a_ticket_that_was_followed_already_is_not_followed_again),
         cmocka_unit_test(a_ticket_that_follows_another_is_not_taken_for_it),
+        cmocka_unit_test(who_struggles_is_told_where_to_call),
     };
     log_init("test", LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,6 +185,7 @@ static void doubt_looks_before_it_repeats(void **state)
                  {EVENT_CUSTOMER_MESSAGE, STEP_APPEND_NOTE, STEP_LOOK_NOTE},
                  {EVENT_AGENT_MESSAGE, STEP_MIRROR_NOTE, STEP_LOOK_MIRROR},
                  {EVENT_NOTICE, STEP_NOTICE_NOTE, STEP_LOOK_NOTICE},
+                 {EVENT_OFFER, STEP_POST_OFFER, STEP_LOOK_OFFER},
                  {EVENT_HINT, STEP_POST_MESSAGE, STEP_LOOK_MESSAGE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct conversation *c = with_ticket(42);
@@ -216,6 +217,28 @@ static void a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass(void *
     relay->claimed = false;
     assert_int_equal(next(c, SIDE_DESK, 5000).item->seq, 2);
     assert_int_equal(next(c, SIDE_DESK, 5000).step, STEP_MIRROR_CHAT_AGENT);
+    lanes_conversation_free(&c);
+}
+
+static void an_offer_holds_up_its_echo_but_no_reply(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *offer = add(c, EVENT_OFFER, 1, 100, 0);
+    assert_int_equal(next(c, SIDE_CHAT, 10).step, STEP_POST_OFFER);
+    // It failed and waits for its next try: what an agent says goes first.
+    offer->not_before_mono_ms = 9000;
+    struct item *relay = add(c, EVENT_HINT, 2, 150, 0);
+    assert_ptr_equal(next(c, SIDE_CHAT, 5000).item, relay);
+    // It is out, and may be there: what was typed in the chat may be its echo.
+    offer->not_before_mono_ms = 0;
+    offer->step = STEP_POST_OFFER;
+    offer->claimed = true;
+    c->sides[SIDE_CHAT].active = offer;
+    add(c, EVENT_AGENT_MESSAGE, 3, 160, 0);
+    assert_int_equal(next(c, SIDE_DESK, 5000).verdict, LANE_NOTHING);
+    offer->claimed = false;
+    assert_int_equal(next(c, SIDE_DESK, 5000).item->seq, 3);
     lanes_conversation_free(&c);
 }
 
@@ -462,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_ticket_is_opened_with_what_was_said_first),
         cmocka_unit_test(doubt_looks_before_it_repeats),
         cmocka_unit_test(a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass),
+        cmocka_unit_test(an_offer_holds_up_its_echo_but_no_reply),
         cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
         cmocka_unit_test(what_needs_a_ticket_waits_for_it_but_not_for_ever),
         cmocka_unit_test(a_resolution_that_overtook_its_message_waits_for_the_ticket),

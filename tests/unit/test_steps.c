@@ -32,7 +32,7 @@ static void every_write_has_a_look_that_reads_the_same_upstream(void **state)
         assert_int_equal(steps_looked_for(info->look), step); // and each look is one write's
         assert_false(look->impatient);
     }
-    assert_int_equal(writes, 8);
+    assert_int_equal(writes, 9);
 }
 
 static void only_looks_look_for_something(void **state)
@@ -115,6 +115,9 @@ static void events_begin_where_they_should(void **state)
     assert_int_equal(steps_side(EVENT_AGENT_MESSAGE), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_CONTEXT), SIDE_DESK);
     assert_int_equal(steps_side(EVENT_NOTICE), SIDE_DESK);
+    assert_int_equal(steps_entry(EVENT_OFFER, false), STEP_NONE);
+    assert_int_equal(steps_entry(EVENT_OFFER, true), STEP_POST_OFFER);
+    assert_int_equal(steps_side(EVENT_OFFER), SIDE_CHAT);
     assert_int_equal(steps_entry(EVENT_REFRESH, false), STEP_NONE);
     assert_int_equal(steps_entry(EVENT_REFRESH, true), STEP_REFRESH_CUSTOMER);
     assert_int_equal(steps_side(EVENT_REFRESH), SIDE_DESK);

@@ -57,6 +57,7 @@
     li{margin:0 0 8px;padding:8px 12px;border-radius:12px;background:#eef2f4;max-width:85%;width:fit-content;white-space:pre-wrap}
     li.mine{background:#d8efe5;margin-left:auto}
     small{display:block;color:#51616d}
+    .button{display:block;width:fit-content;margin-top:6px;padding:5px 14px;border-radius:8px;background:#1b6b4f;color:#fff;text-decoration:none}
     form{display:flex;gap:8px;padding:10px;border-top:1px solid #dde4e8}
     textarea{flex:1;resize:none;font:inherit;padding:8px;border:1px solid #9aa8b3;border-radius:8px}
     form button{border:0;border-radius:8px;background:#1b6b4f;color:#fff;font:600 14px system-ui,sans-serif;padding:0 14px}
@@ -70,7 +71,14 @@
     return made;
   }
 
-  const partText = part => part.text ? part.text.content : part.url_button ? part.url_button.label + ' ' + part.url_button.url : '[' + Object.keys(part)[0] + ']';
+  // Only what a browser opens as a page becomes a link.
+  function showPart(item, part) {
+    const button = part.url_button;
+    if (button && /^https?:/.test(button.url))
+      element(item, 'a', button.label, {class: 'button', href: button.url, target: button.target || '_blank', rel: 'noopener'});
+    else
+      element(item, 'span', part.text ? part.text.content : '[' + Object.keys(part)[0] + ']');
+  }
 
   function build() {
     const host = element(document.body, 'div', undefined, {id: 'fc_frame'}), root = host.attachShadow({mode: 'open'});
@@ -107,7 +115,7 @@
     for (const message of messages) {
       const item = element(list, 'li', undefined, {class: message.by === 'user' ? 'mine' : 'theirs'});
       if (message.by !== 'user') element(item, 'small', message.name || 'Shop');
-      for (const part of message.parts) element(item, 'span', partText(part));
+      for (const part of message.parts) showPart(item, part);
     }
     panel.list.replaceChildren(list);
     panel.list.scrollTop = panel.list.scrollHeight;

@@ -137,9 +137,16 @@ $('telephone-close').addEventListener('click', () => $('telephone').close());
 $('telephone-form').addEventListener('submit', async event => {
   event.preventDefault();
   const said = new FormData($('telephone-form'));
-  const answer = await fetch('/sandbox/calls', {method: 'POST', headers: {'Content-Type': 'application/json'},
-    body: JSON.stringify({from: said.get('from'), outcome: said.get('outcome')})}).catch(() => null);
-  $('telephone-told').textContent = answer?.ok ? 'The call is in the list of calls.' : 'This call could not be placed.';
+  const answered = said.get('outcome') === 'answered';
+  const post = (path, body) => fetch(path, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)})
+    .catch(() => null);
+  const answer = await post('/sandbox/phone', {from: said.get('from').replace(/[^+\d]/g, ''), agent: answered ? 'Anna Berg' : undefined,
+                                               seconds: answered ? 94 : 21});
+  $('telephone-told').textContent = !answer?.ok ? 'This call could not be placed.' :
+    answered ? 'Anna Berg answered. The recording is there in a few seconds.' : 'Nobody answered.';
+  if (!answered || !answer?.ok) return;
+  const {id} = await answer.json();
+  setTimeout(() => post('/sandbox/phone/' + id + '/recording', {}), 4000); // it comes later than the call, as it does really
 });
 
 window.addEventListener('hashchange', go);
