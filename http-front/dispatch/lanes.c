@@ -200,9 +200,15 @@ static bool is_passed_over(const struct item *item)
 }
 
 // Rule 8. What is read and written of the customer's context waits for everything else, between any two of its steps.
-static bool gives_way(const struct item *item)
+bool lanes_gives_way(const struct item *item)
 {
     return (item->kind == EVENT_CONTEXT || item->kind == EVENT_REFRESH) && !item->claimed && !item->doubt;
+}
+
+bool lanes_out_gives_way(const struct side *side)
+{
+    const struct step_info *info = side->active ? steps_info(side->active->step) : NULL;
+    return side->state == LANE_OUT && info && info->kind == STEP_READ && lanes_gives_way(side->active);
 }
 
 static bool is_unbegun(const struct item *item)
@@ -314,10 +320,10 @@ static struct lane_choice go(const struct side *side, struct item *item, const s
 
 struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now)
 {
-    assert(side->state == LANE_IDLE);
+    assert(side->state == LANE_IDLE || lanes_out_gives_way(side));
     const struct lane_choice nothing = {LANE_NOTHING, NULL, STEP_NONE, 0};
     struct item *active = side->active;
-    if (active && !gives_way(active)) {
+    if (active && !lanes_gives_way(active)) {
         if (active->not_before_mono_ms > now)
             return (struct lane_choice){LANE_LATER, active, STEP_NONE, active->not_before_mono_ms};
         return excluded(side, active) ? nothing : go(side, active, rules, now);
@@ -341,7 +347,7 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
         }
         if (excluded(side, item))
             continue;
-        if (gives_way(item)) {
+        if (lanes_gives_way(item)) {
             patient = patient ? patient : item;
             continue;
         }

@@ -147,7 +147,14 @@ void lanes_remove(struct side *side, struct item *item);
 /** The waiting item with that sequence, or NULL. */
 struct item *lanes_find(const struct side *side, uint64_t seq);
 
-/** The side's next move (rules 1 to 5 of docs/design.md 4). The side must be LANE_IDLE. */
+/** Whether the item goes only when nothing else could (rule 8). */
+bool lanes_gives_way(const struct item *item);
+
+/** Whether what is out gives way to what comes: a read of the customer's context, which can be made again (rule 8). */
+bool lanes_out_gives_way(const struct side *side);
+
+/** The side's next move (rules 1 to 5 of docs/design.md 4). The side must be LANE_IDLE, or what is out must give way.
+ */
 struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now_mono_ms);
 
 /**

@@ -64,6 +64,23 @@ void refresh_found(struct dispatcher *self, struct out *out, const struct report
         record_followup(self, out->side->conversation, batch, &report->followups.items[0]);
 }
 
+void refresh_call_off(struct dispatcher *self, struct side *side)
+{
+    struct out *out = side->out;
+    gates_return(self->gates, &out->pass, true, (uint64_t)clock_mono_ms());
+    jobs_move(out, NULL); // its worker works on it and is told nothing
+    if (side->active->kind == EVENT_REFRESH) {
+        out->after = AFTER_REPEAT; // and rests, or each message would begin another
+        out->failed = true;
+        polls_rest(self, out);
+        return;
+    }
+    side->state = LANE_IDLE;
+    side->out = NULL;
+    jobs_remove(self->jobs, &out);
+    schedule_consider(self, side);
+}
+
 uint64_t refresh_rest_ms(struct dispatcher *self, struct item *item, uint64_t now)
 {
     if (item->earliest_mono_ms < now + least_ms(self)) // else a note was written meanwhile

@@ -57,12 +57,18 @@ static bool is_held(const struct dispatcher *self, const struct side *side)
 void schedule_consider(struct dispatcher *self, struct side *side)
 {
     unqueue(self, side);
-    if (side->state != LANE_IDLE || is_held(self, side)) {
+    bool gives_way = lanes_out_gives_way(side);
+    if ((side->state != LANE_IDLE && !gives_way) || is_held(self, side)) {
         untime(self, side);
         return;
     }
     struct lane_choice choice = lanes_next(side, &self->rules, (uint64_t)clock_mono_ms());
     wake_at(self, side, choice.verdict == LANE_READY || choice.verdict == LANE_LATER ? choice.wake_mono_ms : 0);
+    if (gives_way) {
+        if (choice.verdict == LANE_READY && !lanes_gives_way(choice.item))
+            refresh_call_off(self, side);
+        return;
+    }
     if (choice.verdict == LANE_EXPIRED && steps_is_poll(choice.item->kind)) {
         schedule_drop(self, side, choice.item); // a refresh of a conversation that never got its ticket
         schedule_consider(self, side);

@@ -230,6 +230,9 @@ void refresh_watch(struct dispatcher *self, struct conversation *conversation);
 void refresh_wake(struct dispatcher *self, struct conversation *conversation, uint64_t ago_ms);
 /** A refresh's report: what it asks for goes into the batch and the lane, unless that waits there already. */
 void refresh_found(struct dispatcher *self, struct out *out, const struct report *report, struct ledger_batch *batch);
+/** The read that is out gives way: it is made again later, and what it will report is only acked. The side is idle, and
+ * was considered. */
+void refresh_call_off(struct dispatcher *self, struct side *side);
 /** How long a refresh rests after its read. */
 uint64_t refresh_rest_ms(struct dispatcher *self, struct item *item, uint64_t now);
 /** Whether it was the last: the customer is silent. */

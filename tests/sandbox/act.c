@@ -231,6 +231,20 @@ bool sandbox_ticket_status(struct sandbox *sb, int64_t ticket_id, const char *ag
     return ticket != NULL && agent != NULL;
 }
 
+bool sandbox_ticket_set(struct sandbox *sb, int64_t ticket_id, int priority, const char *tag)
+{
+    sb_lock(sb);
+    struct sb_ticket *ticket = sb_store_ticket(sb, ticket_id);
+    if (ticket != NULL && priority != 0)
+        json_object_set_new(ticket->doc, "priority", json_integer(priority));
+    if (ticket != NULL && tag != NULL)
+        json_array_append_new(json_object_get(ticket->doc, "tags"), json_string(tag));
+    if (ticket != NULL)
+        sb_store_touch_ticket(sb, ticket, true);
+    sb_unlock(sb);
+    return ticket != NULL;
+}
+
 bool sandbox_agent_types(struct sandbox *sb, const char *conversation_id, const char *agent_email, const char *text,
                          const char *message_type, char message_id[SANDBOX_ID_SIZE])
 {

@@ -225,6 +225,9 @@ int64_t sandbox_agent_writes(struct sandbox *sb, int64_t ticket_id, const char *
 int64_t sandbox_customer_emails(struct sandbox *sb, int64_t ticket_id, const char *body_html);
 // Sets a ticket's status as an agent would; rules fire. False when the ticket is unknown.
 bool sandbox_ticket_status(struct sandbox *sb, int64_t ticket_id, const char *agent_email, int status);
+// What an agent does to a ticket by hand: another priority (0: keeps it), one more tag (NULL: none). False when the
+// ticket is unknown.
+bool sandbox_ticket_set(struct sandbox *sb, int64_t ticket_id, int priority, const char *tag);
 // An agent types inside Freshchat; the webhook is sent. message_type "normal" or "private".
 bool sandbox_agent_types(struct sandbox *sb, const char *conversation_id, const char *agent_email, const char *text,
                          const char *message_type, char message_id[SANDBOX_ID_SIZE]);

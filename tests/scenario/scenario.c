@@ -133,6 +133,11 @@ static void write_config(struct scenario *s)
                  "freshcaller {\n  enabled = true\n  api_url = \"%s\"\n  key_file = \"%s/freshcaller.key\"\n%s\n}\n",
                  sandbox_freshcaller_url(s->sandbox), s->folder, o->freshcaller_more) < 0)
         abort();
+    char widget[PATH_BYTES] = "";
+    if (o->context_key) {
+        write_file(s, "context.key", 0600, o->context_key);
+        snprintf(widget, sizeof widget, "widget { context_key_file = \"%.200s/context.key\" }\n", s->folder);
+    }
     char *text = NULL;
     int length = asprintf(
         &text,
@@ -143,17 +148,17 @@ static void write_config(struct scenario *s)
         "freshchat {\n  api_url = \"%s\"\n  token_file = \"%s/freshchat.token\"\n"
         "  webhook_key_files = {\"%s/freshchat.pem\"%s}\n  agent_id = \"%s\"\n  replay_window_seconds = %lld\n%s\n}\n"
         "freshdesk {\n  api_url = \"%s\"\n  key_file = \"%s/freshdesk.key\"\n"
-        "  webhook_token_files = {\"%s/hint.token\"}\n%s\n}\n%s%s"
+        "  webhook_token_files = {\"%s/hint.token\"}\n%s\n}\n%s%s%s"
         "timing {\n  gather_quiet_ms = %d\n  gather_max_ms = %d\n  context_wait_ms = %d\n  connect_timeout_ms = %d\n"
         "  request_timeout_ms = %d\n  settle_ms = %d\n  retry_first_ms = %d\n  retry_max_ms = %d\n"
-        "  silent_child_seconds = %d\n  stop_seconds = %d\n}\n",
+        "  silent_child_seconds = %d\n  stop_seconds = %d\n%s\n}\n",
         s->folder, s->folder, o->more ? o->more : "", s->address, s->port, s->address, s->admin_port, o->max_body_bytes,
         o->workers, o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
         (long long)o->replay_window_seconds, o->freshchat_more ? o->freshchat_more : "",
         sandbox_freshdesk_url(s->sandbox), s->folder, s->folder, o->freshdesk_more ? o->freshdesk_more : "",
-        caller ? caller : "", o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms,
+        caller ? caller : "", widget, o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms,
         o->context_wait_ms, o->connect_timeout_ms, o->request_timeout_ms, o->settle_ms, o->retry_first_ms,
-        o->retry_max_ms, o->silent_child_seconds, o->stop_seconds);
+        o->retry_max_ms, o->silent_child_seconds, o->stop_seconds, o->timing_more ? o->timing_more : "");
     if (length < 0)
         abort();
     write_file(s, "deskbell.conf", 0600, text);

@@ -34,6 +34,8 @@ struct scenario_options {
     const char *freshdesk_more;   // the same for freshdesk
     const char *freshcaller_more; // calls are read, with these further lines in section freshcaller; NULL: they are not
     const char *more;             // further lines before the first section, "mode = \"observe\""; NULL: none
+    const char *timing_more;      // the same for timing
+    const char *context_key;      // what the shop signs carts with, for widget.context_key_file; NULL: none
     const char *priorities;       // rules in the configuration's own words; NULL: the two of the documentation
     const char *environment[SCENARIO_ENVIRONMENT]; // "NAME=value" for deskbelld, in the first run only
 };

@@ -108,13 +108,43 @@ static void a_message_never_waits_for_it(void **state)
     chat_with_ticket(f);
     writes(f, "c", "m1");
     noted(f, "c");
-    struct job reread = changed(f);
-    writes(f, "c", "m2"); // while a step of the context is out
-    send_report(f->workers, &reread,
-                (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_READ_TO_UPDATE, .found = cart(f, "80")});
+    struct job job = changed(f);
+    send_report(f->workers, &job,
+                (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_UPDATE_TICKET, .found = cart(f, "80")});
+    job = expect_job(f, STEP_UPDATE_TICKET, &w);
+    writes(f, "c", "m2"); // while the update is out, which is let come to its end
+    struct job none;
+    assert_false(next_job(f, 100, STEP_NONE, &none, &w));
+    send_report(f->workers, &job,
+                (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CHANGE_NOTE, .found = cart(f, "80")});
     noted(f, "c"); // between two steps
-    struct job read = expect_job(f, STEP_READ_TO_UPDATE, &w);
-    has_cart(f, &read, "80");
+    job = expect_job(f, STEP_CHANGE_NOTE, &w);
+    has_cart(f, &job, "80");
+}
+
+static void a_message_calls_a_read_off(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct followup followup = {.kind = EVENT_CONTEXT, .round = 4, .reason = ""};
+    f->config.timing.context_refresh_seconds = 1;
+    chat_with_ticket(f);
+    writes(f, "c", "m1");
+    noted(f, "c");
+    struct job refresh = expect_job(f, STEP_REFRESH_CUSTOMER, &w);
+    writes(f, "c", "m2");
+    noted(f, "c"); // though the read is out still
+    // What it tells after all is acked, and the next one asks anew, not at once.
+    done(w, &refresh, (struct report){.followups = {&followup, 1}});
+    struct job reread = changed(f);
+    writes(f, "c", "m3");
+    noted(f, "c");
+    struct job again = expect_job(f, STEP_REREAD_CUSTOMER, &w);
+    assert_true(again.job_id != reread.job_id);
+    done(w, &reread, (struct report){.next_step = STEP_UPDATE_TICKET});
+    done(w, &again, (struct report){0});
+    struct job none;
+    assert_false(next_job(f, 100, STEP_NONE, &none, &w));
 }
 
 static void a_budget_that_is_short_goes_to_messages(void **state)
@@ -327,6 +357,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(with_messages_it_is_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_never_waits_for_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_message_calls_a_read_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_budget_that_is_short_goes_to_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_change_at_a_time_and_a_rest_after_the_note, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_begins_anew_and_holds_up_nobody, set_up, tear_down),
