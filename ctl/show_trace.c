@@ -27,7 +27,7 @@ static void print_head(const json_t *answer)
 
 static void print_history(const json_t *answer)
 {
-    static const char *const heads[] = {"TIME", "WHAT", ">TICKET", "ID", ">TOOK", NULL};
+    static const char *const heads[] = {"TIME", "WHAT", ">TICKET", "ID", ">TOOK", "REQUEST", NULL};
     struct table *table = table_new(heads);
     char text[WORDS_BYTES];
     json_t *row;
@@ -39,6 +39,7 @@ static void print_history(const json_t *answer)
         table_add(table, "%" PRId64, words_number(row, "ticket"));
         table_add(table, "%s", *words_text(row, "id") ? words_text(row, "id") : "-");
         table_add(table, "%s", words_long(words_number(row, "took_ms"), text));
+        table_add(table, "%s", *words_text(row, "request") ? words_text(row, "request") : "-");
     }
     table_print(&table, stdout);
 }

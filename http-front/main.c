@@ -93,6 +93,7 @@ static bool load_config(struct front *front)
         return fail("configuration", config_error_text(&error, text, sizeof text));
     }
     log_set_level(front->config->log_level);
+    log_set_format(front->config->log_format);
     return true;
 }
 

@@ -136,6 +136,7 @@ struct config {
     char *runtime_dir;
     char *backup_dir; // empty: backups only below state_dir
     enum log_level log_level;
+    enum log_format log_format;
     char *log_file; // empty: stderr
     enum config_mode mode;
     int64_t retention_days;

@@ -8,6 +8,7 @@
 #define IN_RULE(member) offsetof(struct config_priority, member)
 
 static const char *const log_words[] = {"error", "warn", "info", "debug", NULL};
+static const char *const format_words[] = {"text", "json", NULL};
 static const char *const mode_words[] = {"live", "observe", NULL};
 static const char *const level_words[] = {"low", "medium", "high", "urgent", NULL};
 
@@ -59,6 +60,8 @@ const struct config_key config_keys[] = {
         "The least important lines that are written."),
     STRING("", "log_file", CONFIG_CHECK_FILE_OR_EMPTY, "", AT(log_file),
         "A file for the log, opened anew on USR1; empty: standard error, the journal under systemd."),
+    WORD("", "log_format", format_words, LOG_FORMAT_TEXT, "text", AT(log_format),
+        "\"text\": lines of key=value pairs; \"json\": each line one object with the same keys."),
     WORD("", "mode", mode_words, CONFIG_MODE_LIVE, "live", AT(mode),
         "\"observe\" verifies, reads, logs what it would write, and writes nothing."),
     INT("", "retention_days", "400", 1, 36500, "days", AT(retention_days),

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "proto/clock.h"
+#include "proto/log_inside.h"
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 // journald's levels (sd-daemon(3)) for the same.
@@ -26,15 +28,11 @@ static const char *log_process = "deskbell";
 static atomic_int log_level = LOG_LEVEL_INFO;
 static atomic_int log_fd = STDERR_FILENO;
 static atomic_bool log_to_journal;
+static atomic_bool log_as_json;
 
-struct line {
-    char text[LOG_LINE_MAX_BYTES];
-    size_t len;
-    bool truncated;
-};
-
-// What is kept free at the end for " truncated=1\n".
-#define LINE_TAIL_BYTES 13
+// What every line of this thread carries beside its own pairs: "request=..." or "".
+enum { CONTEXT_BYTES = 320 };
+static _Thread_local char log_context[CONTEXT_BYTES];
 
 // True when descriptor 2 is the stream journald gave us: then it adds the time itself and reads level prefixes.
 static bool stderr_is_journal(void)
@@ -57,6 +55,36 @@ void log_init(const char *process, enum log_level level)
 void log_set_level(enum log_level level)
 {
     atomic_store(&log_level, (int)level);
+}
+
+void log_set_format(enum log_format format)
+{
+    atomic_store(&log_as_json, format == LOG_FORMAT_JSON);
+}
+
+void log_requests(const uint64_t *ids, size_t count)
+{
+    size_t at = 0;
+    log_context[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (!ids[i])
+            continue;
+        if (at + LOG_REQUEST_BYTES + 2 > sizeof log_context - (at ? 0 : sizeof "request="))
+            break;
+        at +=
+            (size_t)snprintf(log_context + at, sizeof log_context - at, "%s%016" PRIx64, at ? "," : "request=", ids[i]);
+    }
+}
+
+void log_request(uint64_t id)
+{
+    log_requests(&id, id ? 1 : 0);
+}
+
+char *log_request_text(uint64_t id, char out[LOG_REQUEST_BYTES])
+{
+    snprintf(out, LOG_REQUEST_BYTES, "%016" PRIx64, id);
+    return out;
 }
 
 bool log_level_parse(const char *text, enum log_level *level)
@@ -130,118 +158,12 @@ bool log_enabled(enum log_level level)
     return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-// Length in bytes of the valid UTF-8 character at p (1 to 4), its code in *code; 0 when it is not one.
-static size_t utf8_character(const unsigned char *p, size_t len, uint32_t *code)
+static size_t line_room(const struct log_line *line)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = p[0] < 0x80 ? 1 : (p[0] & 0xe0) == 0xc0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-
-    if (n == 0 || n > len)
-        return 0;
-    *code = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (p[i] & 0x3f);
-    }
-    return *code >= least[n] && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? n : 0;
+    return sizeof line->text - LOG_TAIL_BYTES - line->len;
 }
 
-// Characters that end or reorder a line on somebody's screen: controls, line and paragraph separators, bidi marks.
-static bool is_unsafe(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || (code >= 0x200e && code <= 0x200f) ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff;
-}
-
-static bool is_plain(const char *value, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        char c = value[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr("_-./:@+,%", c))))
-            return false;
-    }
-    return len > 0;
-}
-
-// Writes the escaped form of the character at value into piece (room for 16) and returns how many bytes it took.
-static size_t escape_one(const unsigned char *value, size_t len, char piece[16], size_t *piece_len)
-{
-    static const char digits[] = "0123456789abcdef";
-    uint32_t code = 0;
-    size_t n = utf8_character(value, len, &code);
-    size_t taken = n ? n : 1;
-    char *w = piece;
-
-    if (n && code != '"' && code != '\\' && !is_unsafe(code)) {
-        memcpy(piece, value, n);
-        *piece_len = n;
-        return n;
-    }
-    if (n == 1 && (code == '"' || code == '\\')) {
-        *w++ = '\\';
-        *w++ = (char)code;
-    } else if (n == 1 && (code == '\n' || code == '\r' || code == '\t')) {
-        *w++ = '\\';
-        *w++ = code == '\n' ? 'n' : code == '\r' ? 'r' : 't';
-    } else {
-        for (size_t i = 0; i < taken; i++) {
-            *w++ = '\\';
-            *w++ = 'x';
-            *w++ = digits[value[i] >> 4];
-            *w++ = digits[value[i] & 15];
-        }
-    }
-    *piece_len = (size_t)(w - piece);
-    return taken;
-}
-
-// Escapes into out, at most room bytes without a NUL (room >= 3). Sets *cut when not all fitted.
-static size_t escape_into(char *out, size_t room, const char *value, size_t len, bool *cut)
-{
-    size_t n = 0;
-
-    if (is_plain(value, len)) {
-        n = len < room ? len : room;
-        *cut |= n < len;
-        memcpy(out, value, n);
-        return n;
-    }
-    out[n++] = '"';
-    for (size_t i = 0; i < len;) {
-        char piece[16];
-        size_t piece_len = 0;
-        size_t taken = escape_one((const unsigned char *)value + i, len - i, piece, &piece_len);
-        if (n + piece_len + 1 > room) {
-            *cut = true;
-            break;
-        }
-        memcpy(out + n, piece, piece_len);
-        n += piece_len;
-        i += taken;
-    }
-    out[n++] = '"';
-    return n;
-}
-
-size_t log_escape(char *out, size_t size, const char *value, size_t len)
-{
-    bool cut = false;
-    size_t n;
-
-    assert(size >= 4);
-    n = escape_into(out, size - 1, value, len, &cut);
-    out[n] = '\0';
-    return n;
-}
-
-static size_t line_room(const struct line *line)
-{
-    return sizeof line->text - LINE_TAIL_BYTES - line->len;
-}
-
-static void line_bytes(struct line *line, const char *bytes, size_t len)
+static void line_bytes(struct log_line *line, const char *bytes, size_t len)
 {
     size_t room = line_room(line);
 
@@ -253,18 +175,18 @@ static void line_bytes(struct line *line, const char *bytes, size_t len)
     line->len += len;
 }
 
-static void line_text(struct line *line, const char *text)
+static void line_text(struct log_line *line, const char *text)
 {
     line_bytes(line, text, strlen(text));
 }
 
-static void line_value(struct line *line, const char *value, size_t len)
+static void line_value(struct log_line *line, const char *value, size_t len)
 {
     if (line_room(line) < 3) {
         line->truncated = true;
         return;
     }
-    line->len += escape_into(line->text + line->len, line_room(line), value, len, &line->truncated);
+    line->len += log_escape_into(line->text + line->len, line_room(line), value, len, &line->truncated);
 }
 
 // One conversion of a format: % flags width .precision length letter.
@@ -368,17 +290,20 @@ static uintmax_t take_unsigned(char length, va_list *args)
     }
 }
 
-static void line_string(struct line *line, const struct conversion *c, const char *value)
+static void line_string(struct log_line *line, const struct conversion *c, const char *value)
 {
     if (!value)
-        line_text(line, "-");
+        value = "-";
+    size_t len = c->precision >= 0 ? strnlen(value, (size_t)c->precision) : strlen(value);
+    if (line->json)
+        log_json_string(line, value, len);
     else
-        line_value(line, value, c->precision >= 0 ? strnlen(value, (size_t)c->precision) : strlen(value));
+        line_value(line, value, len);
 }
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" // the pieces come from our caller's checked format
-static void line_number(struct line *line, struct conversion *c, va_list *args)
+static void line_number(struct log_line *line, struct conversion *c, va_list *args)
 {
     char text[400]; // the longest double with %f and precision capped below
     int n = 0;
@@ -399,43 +324,85 @@ static void line_number(struct line *line, struct conversion *c, va_list *args)
     } else {
         abort(); // an unknown conversion in one of our own formats
     }
-    line_bytes(line, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    if (!line->json)
+        line_bytes(line, text, len);
+    else if (strchr("diu", c->letter))
+        log_json_number(line, text, len);
+    else
+        log_json_string(line, text, len); // hexadecimal, and fractions that a locale may have written with a comma
 }
 #pragma GCC diagnostic pop
 
-static void line_format(struct line *line, const char *format, va_list *args)
+static void line_literal(struct log_line *line, const char *text, size_t len)
+{
+    if (line->json)
+        log_json_literal(line, text, len);
+    else
+        line_bytes(line, text, len);
+}
+
+static void line_format(struct log_line *line, const char *format, va_list *args)
 {
     for (const char *p = format; *p;) {
         size_t plain = strcspn(p, "%");
         struct conversion c;
 
-        line_bytes(line, p, plain);
+        line_literal(line, p, plain);
         p += plain;
         if (!*p)
             break;
         p = conversion_read(&c, p, args);
         if (c.letter == '%') {
-            line_bytes(line, "%", 1);
+            line_literal(line, "%", 1);
         } else if (c.letter == 's') {
             line_string(line, &c, va_arg(*args, const char *));
         } else if (c.letter == 'c') {
             char byte = (char)va_arg(*args, int);
-            line_value(line, &byte, 1);
+            if (line->json)
+                log_json_string(line, &byte, 1);
+            else
+                line_value(line, &byte, 1);
         } else {
             line_number(line, &c, args);
         }
     }
 }
 
-static void line_start(struct line *line, enum log_level level, const char *event)
+static void json_start(struct log_line *line, enum log_level level, const char *event)
+{
+    char text[CLOCK_ISO_BYTES + 32];
+
+    log_json_begin(line);
+    log_json_pair(line, "time", clock_format_iso(clock_wall_ms(), text));
+    log_json_pair(line, "level", level_names[level]);
+    log_json_pair(line, "process", log_process);
+    log_json_literal(line, "pid=", 4);
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    log_json_number(line, text, strlen(text));
+    log_json_literal(line, " ", 1);
+    log_json_pair(line, "event", event);
+    if (*log_context) {
+        log_json_literal(line, log_context, strlen(log_context));
+        log_json_literal(line, " ", 1);
+    }
+}
+
+static void line_start(struct log_line *line, enum log_level level, const char *event)
 {
     char text[CLOCK_ISO_BYTES + 128];
+    bool journal = atomic_load_explicit(&log_to_journal, memory_order_relaxed);
 
     line->len = 0;
     line->truncated = false;
-    if (atomic_load_explicit(&log_to_journal, memory_order_relaxed)) {
+    line->json = atomic_load_explicit(&log_as_json, memory_order_relaxed);
+    if (journal)
         line_text(line, journal_prefixes[level]);
-    } else {
+    if (line->json) {
+        json_start(line, level, event);
+        return;
+    }
+    if (!journal) {
         line_text(line, "time=");
         line_text(line, clock_format_iso(clock_wall_ms(), text));
         line_text(line, " ");
@@ -443,11 +410,15 @@ static void line_start(struct line *line, enum log_level level, const char *even
     snprintf(text, sizeof text, "level=%s process=%s pid=%d event=", level_names[level], log_process, (int)getpid());
     line_text(line, text);
     line_text(line, event);
+    if (*log_context) {
+        line_text(line, " ");
+        line_text(line, log_context);
+    }
 }
 
 void log_write(enum log_level level, const char *event, const char *format, ...)
 {
-    struct line line;
+    struct log_line line;
     va_list args;
     int saved_errno = errno;
 
@@ -456,12 +427,15 @@ void log_write(enum log_level level, const char *event, const char *format, ...)
         return;
     line_start(&line, level, event);
     if (format) {
-        line_text(&line, " ");
+        if (!line.json)
+            line_text(&line, " ");
         va_start(args, format);
         line_format(&line, format, &args);
         va_end(args);
     }
-    if (line.truncated) {
+    if (line.json) {
+        log_json_end(&line);
+    } else if (line.truncated) {
         // The tail was kept free for this.
         memcpy(line.text + line.len, " truncated=1", 12);
         line.len += 12;

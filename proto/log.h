@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -19,6 +20,17 @@ void log_init(const char *process, enum log_level level);
 
 // Changes the level; may be called from any thread.
 void log_set_level(enum log_level level);
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+// Lines as key=value pairs, or each as one JSON object with the same keys. May be called from any thread.
+void log_set_format(enum log_format format);
+
+// A request id, made where an event comes in (request_id.h), is 16 hexadecimal digits.
+#define LOG_REQUEST_BYTES 17
+char *log_request_text(uint64_t id, char out[LOG_REQUEST_BYTES]);
+// From here on every line of this thread says request=ID, or all of several (as many as fit); 0, or none: no longer.
+void log_request(uint64_t id);
+void log_requests(const uint64_t *ids, size_t count);
 
 // Takes "error", "warn", "info" or "debug"; returns false and leaves *level alone for anything else.
 bool log_level_parse(const char *text, enum log_level *level);

@@ -28,7 +28,7 @@
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
     X(17, 1, phone_call)                                                                                               \
-    X(2, 2, event)                                                                                                     \
+    X(2, 3, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
     X(4, 2, context)                                                                                                   \
     X(18, 1, leg)                                                                                                      \
@@ -37,10 +37,10 @@
     X(7, 4, found)                                                                                                     \
     X(8, 1, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
-    X(10, 1, hint)                                                                                                     \
+    X(10, 2, hint)                                                                                                     \
     X(11, 1, ticket)                                                                                                   \
     X(12, 1, dead)                                                                                                     \
-    X(13, 1, history)                                                                                                  \
+    X(13, 2, history)                                                                                                  \
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
@@ -96,7 +96,8 @@
     STR(reason, 1024)     /* notices: what could not be done, and why */                                               \
     STR(phone, 32)        /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */        \
     STR(name, 512)        /* v2: the customer's, as it was said */                                                     \
-    REC(call, phone_call) /* v2 */
+    REC(call, phone_call) /* v2 */                                                                                     \
+    U64(request, ANY_U64) /* v3: of the request that brought it, for logs; 0: none */
 
 // Something Deskbell wrote or delivered: its id there and the upstream's time.
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
@@ -204,7 +205,8 @@
 
 #define FIELDS_hint(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
     U64(count, ANY_U64)                                                                                                \
-    U64(time_ms, ANY_U64)
+    U64(time_ms, ANY_U64)                                                                                              \
+    U64(request, ANY_U64) /* v2: of the last request that raised it */
 
 #define FIELDS_ticket(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
     STR(conversation, ID_MAX)                                                                                          \
@@ -221,7 +223,8 @@
     STR(what, 200)                                                                                                     \
     U64(ticket_id, ANY_U64)                                                                                            \
     STR(id, ID_MAX)                                                                                                    \
-    U64(took_ms, ANY_U64) /* from webhook to this, or of the call */
+    U64(took_ms, ANY_U64) /* from webhook to this, or of the call */                                                   \
+    U64(request, ANY_U64) /* v2: of the event that led to this */
 
 // A ticket that a poll saw changed.
 #define FIELDS_change(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

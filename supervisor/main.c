@@ -103,6 +103,7 @@ static int run_or_check(const struct options *options)
         return PIPES_EXIT_CONFIG;
     }
     log_set_level(config->log_level);
+    log_set_format(config->log_format);
     if (options->check)
         printf("configuration %s is correct\n", options->config_path);
     else

@@ -169,6 +169,7 @@ static void heed(struct supervisor *s)
     const struct config *config = s->edition->config;
 
     log_set_level(config->log_level);
+    log_set_format(config->log_format);
     if (!log_use(s->edition->log_fd >= 0 ? s->edition->log_fd : s->stderr_fd))
         log_error("log_not_changed", "error=%s", strerror(errno));
     s->children.silent_ms = config->timing.silent_child_seconds * 1000;

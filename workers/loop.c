@@ -119,6 +119,17 @@ static bool is_poll(uint64_t step)
     return steps_info(step) && steps_info(step)->rank == RANK_POLL;
 }
 
+// From here on the log's lines say which events this is about.
+static void log_about(const struct held_job *job)
+{
+    uint64_t ids[16];
+    size_t count = 0;
+    const struct job *work = job->context.job;
+    for (size_t i = 0; i < work->events.count && count < sizeof ids / sizeof *ids; i++)
+        ids[count++] = work->events.items[i].request;
+    log_requests(ids, count);
+}
+
 // A poll that found nothing is no event: it is told at debug.
 static void log_job(const struct held_job *job)
 {
@@ -198,9 +209,11 @@ static void on_answer(void *context, const struct client_result *result)
 {
     struct held_job *job = context;
     struct loop *self = job->owner;
+    log_about(job);
     learn(self, job->upstream, is_poll(job->context.job->step), &result->response);
     seam_kill(SEAM_AFTER_CALL, steps_name(job->context.job->step));
     finish_job(self, job, result);
+    log_request(0);
     start_waiting(self);
 }
 
@@ -257,7 +270,9 @@ static void start_waiting(struct loop *self)
     size_t most = (size_t)self->set.config->workers.in_flight;
     struct held_job *job = held_first(self->held, HELD_QUEUED);
     while (job && client_in_flight(self->client) < most) {
+        log_about(job);
         begin_job(self, job);
+        log_request(0);
         job = held_first(self->held, HELD_QUEUED);
     }
 }

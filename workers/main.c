@@ -116,6 +116,7 @@ int main(int argc, char **argv)
     if (!config)
         return PIPES_EXIT_CONFIG;
     log_set_level(config->log_level);
+    log_set_format(config->log_format);
     raise_descriptor_limit(config);
     // CZMQ's own signal handling would take SIGTERM away from the loop. Before anything else of CZMQ is used.
     zsys_handler_set(NULL);

@@ -7,6 +7,7 @@
 
 #include "http-front/dispatch/control.h"
 #include "http-front/dispatch/state.h"
+#include "proto/log.h"
 
 struct control_call {
     const char *arguments[8];
@@ -55,6 +56,8 @@ bool control_backup_runs(const struct backup *backup);
 void control_backup_free(struct backup **self);
 
 // ---- what an item or a dead letter is, in words (control_words.c)
+/** The request id as log lines show it; "" for none. Returns `out`. */
+const char *control_request(uint64_t request, char out[LOG_REQUEST_BYTES]);
 /** "customer message", "agent message", "ticket change", "context read", "notice". */
 const char *control_kind(uint64_t event_kind);
 /** "idle", "claiming", "out", "recording". */

@@ -89,6 +89,7 @@ static struct item *item_of(const struct pending *pending)
     struct item *item = lanes_item_new(pending->event.kind, pending->seq);
     item->time_ms = pending->event.time_ms;
     item->accepted_ms = pending->event.accepted_ms;
+    item->request = pending->event.request;
     item->ticket_id = pending->event.ticket_id;
     item->step = (uint8_t)pending->step;
     item->claimed = item->doubt = pending->claimed;

@@ -23,9 +23,10 @@ static json_t *waiting_item(const struct side *side, const struct item *item)
 {
     uint64_t now = (uint64_t)clock_mono_ms();
     uint64_t wait = item->not_before_mono_ms > now ? item->not_before_mono_ms - now : 0;
-    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "seq", (json_int_t)item->seq,
-                     "direction", control_direction(side->which), "kind", control_kind(item->kind), "step",
-                     steps_name(item->step), "state",
+    char request[LOG_REQUEST_BYTES];
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "seq", (json_int_t)item->seq,
+                     "request", control_request(item->request, request), "direction", control_direction(side->which),
+                     "kind", control_kind(item->kind), "step", steps_name(item->step), "state",
                      side->active == item ? control_side_state(side->state) : "waiting", "said_ms",
                      (json_int_t)item->time_ms, "accepted_ms", (json_int_t)item->accepted_ms, "attempts",
                      (json_int_t)item->attempts, "deaths", (json_int_t)item->deaths, "again_in_ms", (json_int_t)wait,
@@ -47,9 +48,11 @@ static json_t *waiting(const struct dispatcher *self, const char *conversation)
 static bool add_history(void *arg, const struct history *history)
 {
     json_t *list = arg;
-    json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:s, s:I}", "time_ms", (json_int_t)history->time_ms, "what",
-                                          history->what, "ticket", (json_int_t)history->ticket_id, "id", history->id,
-                                          "took_ms", (json_int_t)history->took_ms));
+    char request[LOG_REQUEST_BYTES];
+    json_array_append_new(list, json_pack("{s:I, s:s, s:I, s:s, s:I, s:s}", "time_ms", (json_int_t)history->time_ms,
+                                          "what", history->what, "ticket", (json_int_t)history->ticket_id, "id",
+                                          history->id, "took_ms", (json_int_t)history->took_ms, "request",
+                                          control_request(history->request, request)));
     if (json_array_size(list) > MOST_HISTORY)
         json_array_remove(list, 0); // the newest are told
     return true;

@@ -70,6 +70,12 @@ bool control_lane(struct dispatcher *self, const char *conversation, struct lane
     return true;
 }
 
+const char *control_request(uint64_t request, char out[LOG_REQUEST_BYTES])
+{
+    *out = '\0';
+    return request ? log_request_text(request, out) : out;
+}
+
 json_t *control_letter(struct dispatcher *self, uint64_t seq, const struct dead *dead, struct arena *arena)
 {
     const struct pending *pending = &dead->pending;
@@ -77,7 +83,9 @@ json_t *control_letter(struct dispatcher *self, uint64_t seq, const struct dead 
     struct lane lane = {.user = pending->event.user};
     bool known = control_lane(self, conversation, &lane, arena);
     uint64_t ticket = known && lane.ticket_id ? lane.ticket_id : pending->event.ticket_id;
-    return json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:s}", "seq", (json_int_t)seq, "kind",
+    char request[LOG_REQUEST_BYTES];
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:b, s:s}", "seq", (json_int_t)seq,
+                     "request", control_request(pending->event.request, request), "kind",
                      control_kind(pending->event.kind), "conversation", conversation, "user",
                      known && *lane.user ? lane.user : pending->event.user, "ticket", (json_int_t)ticket, "step",
                      steps_name(pending->step), "message", pending->event.message, "said_ms",
@@ -91,6 +99,6 @@ void control_tell(struct dispatcher *self, struct ledger_batch *batch, const cha
 {
     if (!*conversation || is_ticket_lane(conversation))
         return;
-    struct history history = {conversation, (uint64_t)clock_wall_ms(), what, ticket_id, "", 0};
+    struct history history = {conversation, (uint64_t)clock_wall_ms(), what, ticket_id, "", 0, 0};
     ledger_put_history(batch, ledger_next(self->options.ledger), &history);
 }

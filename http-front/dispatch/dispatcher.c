@@ -59,6 +59,7 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
     struct item *item = lanes_item_new(mail->event_kind, mail->seq);
     item->time_ms = mail->time_ms;
     item->accepted_ms = mail->accepted_ms;
+    item->request = mail->request;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->stored = true;
     item->missed = mail->token != NULL && item->kind != EVENT_CALL; // calls have no webhook that could be missed
@@ -131,7 +132,7 @@ static void read_mail(struct dispatcher *self)
             on_accepted(self, mail);
             break;
         case MAIL_HINT:
-            schedule_hint(self, mail->ticket_id, mail->hint_count);
+            schedule_hint(self, mail->ticket_id, mail->hint_count, mail->request);
             break;
         case MAIL_OFFERED:
             polls_offered(self, mail->token, (enum accept_result)mail->result);

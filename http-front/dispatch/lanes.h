@@ -31,6 +31,7 @@ struct item {
     int64_t alive_mono_ms;        // polls of a chat: when something was last said there, maybe before that clock began
     uint64_t earliest_mono_ms;    // refreshes: not before this, whatever is said
     uint64_t worth_cents;         // cart value, once known
+    uint64_t request;             // id of the request that brought it, for the log
     struct record_buffer found;   // what earlier steps found; owned
     struct record_buffer look;    // the same while a look goes through its pages; owned
     uint64_t *members;            // further sequences composed into this note, owned

@@ -83,6 +83,7 @@ void late_report(struct dispatcher *self, const struct report *report)
         }
         struct out *out = jobs_add(self->jobs, report->job_id, side, item, NULL);
         out->step = item->step;
+        record_about(self, item->request);
         side->out = out;
         side->state = LANE_OUT;
         jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));

@@ -113,6 +113,7 @@ static void pass_hint_on(struct dispatcher *self, struct conversation *conversat
     struct item *hint = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
     hint->ticket_id = item->ticket_id;
     hint->hint_count = item->hint_count;
+    hint->request = item->request;
     hint->time_ms = item->time_ms;
     hint->accepted_ms = item->accepted_ms;
     hint->arrived_mono_ms = item->arrived_mono_ms;
@@ -379,7 +380,7 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
     }
 }
 
-void outcome_report(struct dispatcher *self, const struct report *said)
+static void take_report(struct dispatcher *self, const struct report *said)
 {
     if (self->ledger_lost)
         return; // not acked: its worker tells the next front
@@ -423,7 +424,14 @@ void outcome_report(struct dispatcher *self, const struct report *said)
     // For the ack after the write.
     if (!out->link)
         jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
+    record_about(self, out->item->request);
     outcome_apply(self, out, report);
+}
+
+void outcome_report(struct dispatcher *self, const struct report *report)
+{
+    take_report(self, report);
+    record_about(self, 0);
 }
 
 static void measure(const struct out *out)
@@ -484,7 +492,7 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
     step_over(self, out);
 }
 
-void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
+static void lose(struct dispatcher *self, struct out *out, bool worker_died)
 {
     struct item *item = out->item;
     const struct step_info *info = steps_info(out->step ? out->step : item->step);
@@ -523,4 +531,11 @@ void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
     }
     jobs_move(out, NULL);
     submit(self, out, batch);
+}
+
+void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died)
+{
+    record_about(self, out->item->request);
+    lose(self, out, worker_died);
+    record_about(self, 0);
 }

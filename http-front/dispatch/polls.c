@@ -12,6 +12,7 @@
 #include "http-front/dispatch/state.h"
 #include "http-front/intake/normalise_freshcaller.h"
 #include "http-front/intake/normalise_freshchat.h"
+#include "http-front/intake/request_id.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
@@ -258,6 +259,10 @@ static void offer_missed(struct dispatcher *self, struct out *out, const struct 
         if (ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
             continue;
         out->offers++;
+        event.request = request_id_new();
+        log_request(event.request);
+        log_info("poll_found", "conversation=%s key=%s", event.conversation, event.key);
+        log_request(self->request);
         committer_offer(self->options.committer, &event, out);
     }
     arena_free(&arena);

@@ -7,6 +7,7 @@
 
 #include "http-front/admin/health.h"
 #include "http-front/dispatch/state.h"
+#include "http-front/intake/request_id.h"
 #include "proto/clock.h"
 #include "proto/log.h"
 
@@ -149,7 +150,7 @@ void record_submit_hints(struct dispatcher *self, struct ledger_batch *batch, co
         abort();
     if (count)
         memcpy(copy, tickets, count * sizeof *copy);
-    struct commit commit = {.batch = batch, .raise = copy, .raise_count = count};
+    struct commit commit = {.batch = batch, .raise = copy, .raise_count = count, .request = request_id_new()};
     submit(self, &commit, token);
 }
 
@@ -196,7 +197,8 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
                            .ticket_id = item->ticket_id,
                            .time_ms = item->time_ms,
                            .accepted_ms = item->accepted_ms,
-                           .reason = ""};
+                           .reason = "",
+                           .request = item->request};
         return true;
     }
     struct pending pending;
@@ -210,10 +212,16 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
     return true;
 }
 
+void record_about(struct dispatcher *self, uint64_t request)
+{
+    self->request = request;
+    log_request(request);
+}
+
 void record_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation, const char *what,
                     uint64_t ticket_id, const char *id, uint64_t took_ms)
 {
-    struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms};
+    struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms, self->request};
     ledger_put_history(batch, ledger_next(self->options.ledger), &history);
 }
 
@@ -227,7 +235,9 @@ void record_followup(struct dispatcher *self, struct conversation *conversation,
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
     item->stored = true;
+    item->request = self->request; // a part of what asked for it
     struct event event = {.kind = followup->kind,
+                          .request = item->request,
                           .key = "",
                           .conversation = conversation->id,
                           .conversation_twin = "",

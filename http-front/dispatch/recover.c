@@ -59,6 +59,7 @@ static bool load_one(void *arg, const struct pending *pending)
     struct item *item = lanes_item_new(pending->event.kind, pending->seq);
     item->time_ms = pending->event.time_ms;
     item->accepted_ms = pending->event.accepted_ms;
+    item->request = pending->event.request;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->not_before_mono_ms = item->arrived_mono_ms + still_to_wait(pending->not_before_ms);
     item->ticket_id = pending->event.ticket_id;
@@ -98,7 +99,7 @@ static bool load_one(void *arg, const struct pending *pending)
 static bool load_hint(void *arg, uint64_t ticket_id, const struct hint *hint)
 {
     struct loading *loading = arg;
-    schedule_hint(loading->dispatcher, ticket_id, hint->count);
+    schedule_hint(loading->dispatcher, ticket_id, hint->count, hint->request);
     loading->loaded++;
     return true;
 }

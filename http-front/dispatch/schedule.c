@@ -73,7 +73,9 @@ void schedule_consider(struct dispatcher *self, struct side *side)
         schedule_drop(self, side, choice.item); // a refresh of a conversation that never got its ticket
         schedule_consider(self, side);
     } else if (choice.verdict == LANE_EXPIRED) {
+        log_request(choice.item->request);
         log_info("no_ticket", "conversation=%s sequence=%" PRIu64, side->conversation->id, choice.item->seq);
+        log_request(self->request);
         handout_finish(self, side, choice.item, METRIC_EVENTS_DONE_NO_TICKET);
     } else if (choice.verdict == LANE_READY) {
         const struct step_info *info = steps_info(choice.step);
@@ -147,7 +149,7 @@ void schedule_drop(struct dispatcher *self, struct side *side, struct item *item
     lanes_item_free(&item);
 }
 
-void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count)
+void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count, uint64_t request)
 {
     struct arena *arena = arena_new();
     struct ticket ticket;
@@ -174,11 +176,13 @@ void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count)
     for (struct item *item = conversation->sides[SIDE_CHAT].head; item; item = item->next)
         if (item->ticket_id == ticket_id) {
             item->hint_count = count; // whoever works on it will see that it moved
+            item->request = request;
             return;
         }
     struct item *item = lanes_item_new(EVENT_HINT, ledger_next(self->options.ledger));
     item->ticket_id = ticket_id;
     item->hint_count = count;
+    item->request = request;
     item->accepted_ms = item->time_ms = (uint64_t)clock_wall_ms();
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     schedule_add(self, conversation, item);
@@ -221,7 +225,10 @@ static void begin(struct dispatcher *self, struct side *side)
         schedule_consider(self, side); // its step changed while it waited: another gate
         return;
     }
-    switch (handout_begin(self, side, &choice)) {
+    record_about(self, choice.item->request);
+    enum handout handout = handout_begin(self, side, &choice);
+    record_about(self, 0);
+    switch (handout) {
     case HANDOUT_DONE:
         break;
     case HANDOUT_NO_WORKER:

@@ -42,6 +42,7 @@ struct dispatcher {
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     struct control *console;                      // deskbellctl's socket
+    uint64_t request;                             // of what is being worked on, for history and log; 0: none
     struct forget *forget;                        // the person who is being forgotten, or the last one; NULL: none
     bool paused[SIDES];                           // an operator holds this direction
     uint64_t paused_mono_ms[SIDES];               // since when
@@ -89,7 +90,7 @@ void schedule_place(struct dispatcher *self, struct conversation *conversation, 
 /** Removes a finished item from its side and frees it. */
 void schedule_drop(struct dispatcher *self, struct side *side, struct item *item);
 /** A hint on disk: wakes the lane of its conversation, or one of its own when the ticket is unknown. */
-void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count);
+void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count, uint64_t request);
 
 // ---- forget.c
 /** Begins to forget, or with dry_run to count. False with a sentence: one is under way, or `asked` names nobody. */
@@ -161,6 +162,8 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
                      bool entry_named);
 
 // ---- record.c
+/** What follows, in history and log, is about the event with that request id; 0: about none. */
+void record_about(struct dispatcher *self, uint64_t request);
 /** Adds a line to the conversation's history. */
 void record_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation, const char *what,
                     uint64_t ticket_id, const char *id, uint64_t took_ms);

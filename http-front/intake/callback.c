@@ -13,7 +13,9 @@
 #include "http-front/intake/http.h"
 #include "http-front/intake/limiter.h"
 #include "http-front/intake/normalise_callback.h"
+#include "http-front/intake/request_id.h"
 #include "proto/clock.h"
+#include "proto/log.h"
 
 #define MAX_BODY_BYTES 2048
 #define MAX_ORIGIN     256
@@ -85,10 +87,12 @@ static enum answer take(const struct callback *self, const struct http_options *
     if (normalised.result == NORMALISE_EVENT && !limiter_take(self->limiter, client.key, clock_mono_ms(), wait_ms)) {
         answer = ANSWER_RATE;
     } else if (normalised.result == NORMALISE_EVENT) {
+        normalised.event.request = request->id;
         enum accept_result result = options->accept(options->accept_arg, &normalised.event);
         answer = result == ACCEPT_STORED      ? ANSWER_ACCEPTED
                  : result == ACCEPT_DUPLICATE ? ANSWER_DUPLICATE
                                               : ANSWER_UNAVAILABLE;
+        conclude_event(METRICS_CALLBACK, &normalised.event, answer);
     }
     arena_free(&arena);
     return answer;
@@ -129,6 +133,7 @@ void callback_handle(const struct callback *self, const struct http_options *opt
         return;
     }
     int64_t wait_ms = 0;
+    log_request(request->id = request_id_new());
     enum answer answer = work(self, options, request, allowed, &wait_ms);
     if (answer_status(answer) == 405)
         snprintf(extra + length, left, "Allow: POST, OPTIONS\r\n");
@@ -137,4 +142,5 @@ void callback_handle(const struct callback *self, const struct http_options *opt
     else if (answer_status(answer) == 503)
         snprintf(extra + length, left, "Retry-After: 5\r\n");
     conclude(METRICS_CALLBACK, request, answer, extra, options->clients);
+    log_request(0);
 }

@@ -44,3 +44,14 @@ void conclude(enum metrics_source source, struct request *request, enum answer a
         log_refusal(source, answer, request, clients);
     }
 }
+
+void conclude_event(enum metrics_source source, const struct event *event, enum answer answer)
+{
+    if (answer != ANSWER_ACCEPTED)
+        return;
+    if (event->kind == EVENT_HINT)
+        log_info("accepted", "source=%s ticket=%" PRIu64, metrics_source_name(source), event->ticket_id);
+    else
+        log_info("accepted", "source=%s conversation=%s key=%s", metrics_source_name(source), event->conversation,
+                 event->key);
+}

@@ -5,6 +5,7 @@
 #include "http-front/admin/metrics.h"
 #include "http-front/intake/clients.h"
 #include "http-front/intake/request.h"
+#include "proto/records.h"
 
 /**
  * Counts and sends `answer`: {"status":"accepted"} and the like with 200, else {"error":"..."}. `extra` is NULL or
@@ -13,4 +14,7 @@
  */
 void conclude(enum metrics_source source, struct request *request, enum answer answer, const char *extra,
               const struct clients *clients);
+
+/** What became of an event: logs one line when it was accepted, with its ids and no text. */
+void conclude_event(enum metrics_source source, const struct event *event, enum answer answer);
 #endif

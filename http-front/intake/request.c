@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proto/log.h"
+
 #define READ_BYTES 16384
 // CivetWeb keeps 64 header lines and drops the rest without a word; a request that has as many cannot be judged.
 #define MOST_HEADERS 64
@@ -198,12 +200,16 @@ void request_answer(struct request *self, int status, const char *type, const ch
     if (!keep)
         mg_disable_connection_keep_alive(self->connection);
     char head[1024];
-    int length = snprintf(head, sizeof head,
-                          "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
-                          "X-Content-Type-Options: nosniff\r\nConnection: %s\r\n%s\r\n",
-                          status, mg_get_response_code_text(self->connection, status), type, size,
-                          extra && strstr(extra, "Cache-Control:") ? "" : "Cache-Control: no-store\r\n",
-                          keep ? "keep-alive" : "close", extra ? extra : "");
+    char id[LOG_REQUEST_BYTES] = "";
+    if (self->id)
+        log_request_text(self->id, id);
+    int length =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s"
+                 "X-Content-Type-Options: nosniff\r\n%s%s%sConnection: %s\r\n%s\r\n",
+                 status, mg_get_response_code_text(self->connection, status), type, size,
+                 extra && strstr(extra, "Cache-Control:") ? "" : "Cache-Control: no-store\r\n",
+                 *id ? "X-Request-Id: " : "", id, *id ? "\r\n" : "", keep ? "keep-alive" : "close", extra ? extra : "");
     assert(length > 0 && (size_t)length < sizeof head);
     if (request_is(self, "HEAD") || status == 304)
         size = 0;

@@ -20,6 +20,7 @@ struct request {
     bool body_read;             // to its last byte
     bool cut;                   // reading was ended by the deadline
     int status;                 // of the answer, 0 before
+    uint64_t id;                // told as X-Request-Id; 0: not (request_id.h)
 };
 
 /** Fills a request for the connection a handler was called with. `leaving` is looked at when it is answered. */

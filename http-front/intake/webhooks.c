@@ -8,6 +8,7 @@
 #include "http-front/intake/conclude.h"
 #include "http-front/intake/normalise_freshchat.h"
 #include "http-front/intake/normalise_freshdesk.h"
+#include "http-front/intake/request_id.h"
 #include "proto/clock.h"
 
 static enum answer verify_freshchat(const struct http_options *options, const struct request *request, const void *body,
@@ -55,8 +56,8 @@ static enum answer make_durable(const struct http_options *options, const struct
 }
 
 // From a verified body to the answer.
-static enum answer take(const struct http_options *options, enum metrics_source source, const void *body, size_t size,
-                        int64_t now_ms)
+static enum answer take(const struct http_options *options, enum metrics_source source, uint64_t request,
+                        const void *body, size_t size, int64_t now_ms)
 {
     struct normalise_options rules = {.channels = options->channels,
                                       .channel_count = options->channel_count,
@@ -67,8 +68,11 @@ static enum answer take(const struct http_options *options, enum metrics_source 
     struct normalised normalised = source == METRICS_FRESHCHAT ? normalise_freshchat(body, size, &rules, arena)
                                                                : normalise_freshdesk(body, size, &rules, arena);
     enum answer answer = normalised.answer;
-    if (normalised.result == NORMALISE_EVENT)
+    if (normalised.result == NORMALISE_EVENT) {
+        normalised.event.request = request;
         answer = make_durable(options, &normalised.event);
+        conclude_event(source, &normalised.event, answer);
+    }
     arena_free(&arena);
     return answer;
 }
@@ -88,7 +92,7 @@ static enum answer work(const struct http_options *options, enum metrics_source 
     answer = source == METRICS_FRESHCHAT ? verify_freshchat(options, request, body, size, now_ms)
                                          : verify_freshdesk(options, request, now_ms);
     if (answer == ANSWER_ACCEPTED)
-        answer = take(options, source, body, size, now_ms);
+        answer = take(options, source, request->id, body, size, now_ms);
     free(body);
     return answer;
 }
@@ -110,7 +114,9 @@ static const char *extra_headers(enum metrics_source source, enum answer answer)
 void webhooks_handle(const struct http_options *options, enum metrics_source source, struct request *request)
 {
     int64_t began_ms = clock_mono_ms();
+    log_request(request->id = request_id_new());
     enum answer answer = work(options, source, request);
     metrics_observe(HISTOGRAM_WEBHOOK, (uint64_t)(clock_mono_ms() - began_ms));
     conclude(source, request, answer, extra_headers(source, answer), options->clients);
+    log_request(0);
 }

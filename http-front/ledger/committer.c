@@ -228,7 +228,8 @@ static void decide(struct committer *self, struct round *round, struct waiter *w
     if (known == LEDGER_ERROR || sick(self))
         return;
     if (hint) {
-        waiter->hint_count = hints_raise(self->hints, waiter->event->ticket_id, waiter->accepted_ms, round->batch);
+        waiter->hint_count = hints_raise(self->hints, waiter->event->ticket_id, waiter->accepted_ms,
+                                         waiter->event->request, round->batch);
         waiter->result = ACCEPT_STORED;
         return;
     }
@@ -250,7 +251,7 @@ static void raise_hints(struct committer *self, struct queued *queued, struct le
     if (!queued->raised)
         abort();
     for (size_t i = 0; i < commit->raise_count; i++)
-        queued->raised[i] = hints_raise(self->hints, commit->raise[i], self->options.now_ms(), batch);
+        queued->raised[i] = hints_raise(self->hints, commit->raise[i], self->options.now_ms(), commit->request, batch);
 }
 
 static void fill(struct committer *self, struct round *round)
@@ -302,6 +303,7 @@ static struct mail *mail_of(const struct waiter *waiter)
     mail->hint_count = waiter->hint_count;
     mail->time_ms = event->time_ms;
     mail->accepted_ms = waiter->accepted_ms;
+    mail->request = event->request;
     mail->event_kind = event->kind;
     mail->token = waiter->token; // an offer's; whoever made it may tell it from a webhook
     mail->conversation = strdup(event->conversation ? event->conversation : "");
@@ -362,6 +364,7 @@ static void tell_commits(struct committer *self, struct round *round)
             struct mail *hint = mail_new(MAIL_HINT);
             hint->ticket_id = queued->commit->raise[i];
             hint->hint_count = queued->raised[i];
+            hint->request = queued->commit->request;
             mailbox_put(self->mailbox, hint);
         }
         struct mail *mail = mail_new(MAIL_COMMITTED);

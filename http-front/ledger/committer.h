@@ -58,6 +58,7 @@ struct commit {
     void *token;           // comes back in MAIL_COMMITTED
     const uint64_t *raise; // tickets whose hint counters go up in this very batch; owned (malloc)
     size_t raise_count;
+    uint64_t request; // of the poll that raises them
 };
 /**
  * Takes ownership of `commit` (malloc'ed) and its batch. Commits go to disk in the order submitted; one that fails does

@@ -72,7 +72,8 @@ void hints_free(struct hints **self)
     *self = NULL;
 }
 
-uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, struct ledger_batch *batch)
+uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, uint64_t request,
+                     struct ledger_batch *batch)
 {
     struct row *row = find(self, ticket_id);
     if (!row)
@@ -81,7 +82,7 @@ uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, st
     // number can match nothing that came later.
     row->count = ledger_next(self->ledger);
     row->finished = false;
-    ledger_put_hint(batch, ticket_id, &(struct hint){.count = row->count, .time_ms = now_ms});
+    ledger_put_hint(batch, ticket_id, &(struct hint){.count = row->count, .time_ms = now_ms, .request = request});
     return row->count;
 }
 

@@ -18,7 +18,8 @@ void hints_free(struct hints **self);
  * Raises the ticket's counter to a number that it never had, puts the row in `batch` and returns the counter. A row
  * that the same batch has finished is back.
  */
-uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, struct ledger_batch *batch);
+uint64_t hints_raise(struct hints *self, uint64_t ticket_id, uint64_t now_ms, uint64_t request,
+                     struct ledger_batch *batch);
 
 /**
  * Deletes the ticket's row in `batch` if its counter is still `count`. Returns 0 when the row is gone with this batch

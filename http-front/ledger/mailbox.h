@@ -21,6 +21,7 @@ struct mail {
     uint64_t time_ms; // event.time_ms
     uint64_t accepted_ms;
     uint64_t event_kind;
+    uint64_t request;   // of the event or hint
     char *conversation; // owned by the mail
     void *token;
     int result;

@@ -99,6 +99,18 @@ static void trace_tells_a_conversation_by_its_id_and_by_its_ticket(void **state)
     json_t *replied = row_of(by_id, "history", "what", "reply in chat");
     assert_true(number_at(opened, "time_ms") <= number_at(replied, "time_ms"));
     assert_true(strlen(text_at(replied, "id")) > 0);
+    // One grep follows a message, and a reply, through all processes.
+    const json_t *both[] = {opened, replied};
+    for (int i = 0; i < 2; i++) {
+        char line[80];
+        const char *request = text_at(both[i], "request");
+        assert_int_equal(strlen(request), 16);
+        snprintf(line, sizeof line, "event=accepted request=%s", request);
+        assert_int_equal(scenario_log_count(s, line), 1);
+        snprintf(line, sizeof line, "event=step request=%s", request);
+        assert_true(scenario_log_count(s, line) >= 2);
+    }
+    assert_string_not_equal(text_at(opened, "request"), text_at(replied, "request"));
     json_decref(by_ticket);
     json_decref(by_id);
 

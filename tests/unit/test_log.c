@@ -202,6 +202,95 @@ static void names_of_levels_are_read(void **state)
 }
 
 // journald adds the time itself and takes the level from a prefix, but only where stderr is really its stream.
+// The line as JSON from its event on, without the brace at its end.
+static const char *json_pairs(void)
+{
+    static char text[2 * LOG_LINE_MAX_BYTES];
+    ssize_t n = read(log_pipe[0], text, sizeof text - 1);
+    assert_true(n > 2);
+    assert_memory_equal(text, "{\"time\":\"2", 10);
+    assert_memory_equal(text + n - 2, "}\n", 2);
+    text[n - 2] = '\0';
+    assert_non_null(strstr(text, "Z\",\"level\":\"info\",\"process\":\"tester\",\"pid\":"));
+    const char *event = strstr(text, "\"event\":\"e\"");
+    assert_non_null(event);
+    return event + strlen("\"event\":\"e\"");
+}
+
+static void json_lines_have_the_same_pairs(void **state)
+{
+    (void)state;
+    log_set_format(LOG_FORMAT_JSON);
+    log_info("e", NULL);
+    assert_string_equal(json_pairs(), "");
+    log_info("e", "a=%d b=%s c=%llu", -1, "x y", 18446744073709551615ULL);
+    assert_string_equal(json_pairs(), ",\"a\":-1,\"b\":\"x y\",\"c\":18446744073709551615");
+    // Literal values, values of several pieces, and what only looks like a number.
+    log_info("e", "kind=drained advice=\"restore a backup\" at=%s:%d id=%s hex=%04x share=%.1f%%", "h", 8, "12",
+             255, 0.5);
+    assert_string_equal(json_pairs(),
+                        ",\"kind\":\"drained\",\"advice\":\"restore a backup\",\"at\":\"h:8\",\"id\":\"12\",\"hex\":"
+                        "\"00ff\",\"share\":\"0.5%\"");
+    log_info("e", "a=%s b=%s", "", " b=\"2\"}");
+    assert_string_equal(json_pairs(), ",\"a\":\"\",\"b\":\" b=\\\"2\\\"}\"");
+    log_info("e", "a=%s", "\"\\\n\x1b\xff\xe2\x80\xae\xc3\xa4");
+    assert_string_equal(json_pairs(), ",\"a\":\"\\\"\\\\\\u000a\\u001b\\ufffd\\u202e\xc3\xa4\"");
+    log_set_format(LOG_FORMAT_TEXT);
+}
+
+static void a_long_json_line_stays_an_object(void **state)
+{
+    (void)state;
+    char value[3 * LOG_LINE_MAX_BYTES];
+    memset(value, '"', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    log_set_format(LOG_FORMAT_JSON);
+    for (int length = 1900; length < 2100; length++) {
+        log_info("e", "a=%.*s b=%.*s c=%d", length, value, length, value, 1);
+        const char *rest = json_pairs();
+        size_t size = strlen(rest);
+        bool whole = size > 6 && strcmp(rest + size - 6, ",\"c\":1") == 0;
+        assert_true(whole || strcmp(rest + size - 17, ",\"truncated\":true") == 0);
+        size_t quotes = 0; // those that no backslash stands before
+        for (const char *at = rest; *at; at++) {
+            if (*at == '\\')
+                at++;
+            else
+                quotes += *at == '"';
+        }
+        assert_int_equal(quotes % 2, 0);
+    }
+    log_set_format(LOG_FORMAT_TEXT);
+}
+
+static void lines_say_which_request_they_are_about(void **state)
+{
+    (void)state;
+    uint64_t several[] = {1, 0, 0xabcdef0123456789};
+    uint64_t many[100];
+    char text[LOG_REQUEST_BYTES];
+    assert_string_equal(log_request_text(255, text), "00000000000000ff");
+    log_request(0xfedcba9876543210);
+    log_info("e", "a=%d", 1);
+    assert_string_equal(pairs(), "request=fedcba9876543210 a=1");
+    log_requests(several, 3);
+    log_info("e", "a=%d", 1);
+    assert_string_equal(pairs(), "request=0000000000000001,abcdef0123456789 a=1");
+    for (int i = 0; i < 100; i++)
+        many[i] = UINT64_MAX;
+    log_requests(many, 100); // as many as fit
+    log_info("e", "a=%d", 1);
+    assert_non_null(strstr(pairs(), "ffffffffffffffff a=1"));
+    log_set_format(LOG_FORMAT_JSON);
+    log_request(1);
+    log_info("e", "a=%d", 1);
+    assert_string_equal(json_pairs(), ",\"request\":\"0000000000000001\",\"a\":1");
+    log_set_format(LOG_FORMAT_TEXT);
+    log_request(0);
+    log_info("e", "a=%d", 1);
+    assert_string_equal(pairs(), "a=1");
+}
+
 static void journald_gets_a_level_prefix_and_no_time(void **state)
 {
     struct stat st;
@@ -237,6 +326,9 @@ int main(void)
         LOG_TEST(levels_below_the_set_one_are_not_written),
         LOG_TEST(escaping_fits_any_room),
         LOG_TEST(names_of_levels_are_read),
+        LOG_TEST(json_lines_have_the_same_pairs),
+        LOG_TEST(a_long_json_line_stays_an_object),
+        LOG_TEST(lines_say_which_request_they_are_about),
         LOG_TEST(journald_gets_a_level_prefix_and_no_time),
     };
 
