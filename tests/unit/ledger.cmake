@@ -11,6 +11,7 @@ deskbell_unit_test(ledger_powercut front_ledger Threads::Threads)
 target_sources(test_ledger_powercut PRIVATE ${CMAKE_SOURCE_DIR}/tests/unit/recorded_disk.c)
 deskbell_unit_test(ledger_refused front_ledger dep::rocksdb)
 deskbell_unit_test(ledger_v1 front_ledger)
+set_tests_properties(unit_ledger_million unit_ledger_powercut PROPERTIES PROCESSORS 2)
 # Wrote tests/data/ledger-v1; built on demand only, to keep it compiling.
 add_executable(ledger_v1_make EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/tests/unit/ledger_v1_make.c)
 target_link_libraries(ledger_v1_make PRIVATE front_ledger)
