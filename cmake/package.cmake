@@ -9,10 +9,13 @@ set(made ${CMAKE_BINARY_DIR}/packaging)
 add_executable(deskbell-conf-page ${packaging}/man/conf_page.c)
 target_link_libraries(deskbell-conf-page PRIVATE proto_base)
 set_target_properties(deskbell-conf-page PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${made})
-foreach(page deskbelld.8 deskbellctl.8 deskbell.7)
+foreach(page deskbelld.8 deskbellctl.8 deskbell.7 deskbell-sandbox.1)
   configure_file(${packaging}/man/${page}.in ${made}/man/${page} @ONLY)
 endforeach()
+set(DEBIAN_SOURCE deskbell)
 configure_file(${packaging}/debian/changelog.in ${made}/changelog @ONLY)
+set(DEBIAN_SOURCE deskbell-sandbox)
+configure_file(${packaging}/debian/changelog.in ${made}/sandbox-changelog @ONLY)
 add_custom_command(
   OUTPUT ${made}/man/deskbell.conf.5
   COMMAND deskbell-conf-page > ${made}/man/deskbell.conf.5
@@ -20,7 +23,7 @@ add_custom_command(
 
 # Compressed as Debian wants it: without a time of its own, so that two builds are the same.
 set(compressed)
-foreach(file man/deskbelld.8 man/deskbellctl.8 man/deskbell.7 man/deskbell.conf.5 changelog)
+foreach(file man/deskbelld.8 man/deskbellctl.8 man/deskbell.7 man/deskbell.conf.5 man/deskbell-sandbox.1 changelog sandbox-changelog)
   add_custom_command(
     OUTPUT ${made}/${file}.gz
     COMMAND gzip -9nkf ${made}/${file}
@@ -51,6 +54,12 @@ install(FILES ${packaging}/debian/lintian-overrides DESTINATION share/lintian/ov
   COMPONENT debian)
 install(DIRECTORY ${packaging}/proxy/ DESTINATION share/doc/deskbell/examples
   FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+
+# ---- the sandbox's package; its program is installed by tests/sandbox
+install(FILES ${made}/man/deskbell-sandbox.1.gz DESTINATION share/man/man1 COMPONENT sandbox)
+install(FILES ${packaging}/sandbox/README ${packaging}/debian/copyright DESTINATION share/doc/deskbell-sandbox COMPONENT sandbox)
+install(FILES ${made}/sandbox-changelog.gz DESTINATION share/doc/deskbell-sandbox RENAME changelog.gz COMPONENT sandbox)
+configure_file(${packaging}/cpack-sandbox.cmake.in ${CMAKE_BINARY_DIR}/CPackSandbox.cmake @ONLY)
 
 # ---- both packages
 set(CPACK_PACKAGE_NAME deskbell)
@@ -88,6 +97,7 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
 set(CPACK_RPM_PACKAGE_GROUP "System Environment/Daemons")
+set(CPACK_RPM_PACKAGE_SUMMARY "Joins Freshchat conversations to Freshdesk tickets")
 set(CPACK_RPM_PACKAGE_AUTOREQ ON)
 set(CPACK_RPM_PACKAGE_RELOCATABLE OFF)
 string(REPLACE "\n.\n" "\n\n" CPACK_RPM_PACKAGE_DESCRIPTION "${CPACK_PACKAGE_DESCRIPTION}")
@@ -103,6 +113,7 @@ set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
   /usr/share/man/man5 /usr/share/man/man7 /usr/share/man/man8 /usr/share/doc /usr/share/bash-completion
   /usr/share/bash-completion/completions)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none
+%define packager ${DESKBELL_MAINTAINER}
 %define use_source_date_epoch_as_buildtime 1
 %define __brp_mangle_shebangs %{nil}")
 

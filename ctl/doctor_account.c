@@ -57,7 +57,7 @@ static void try_keys(struct account *self)
         judge_desk_agent(self->findings, reply.json);
     ask_clear(&reply);
     if (self->config->freshcaller.enabled) {
-        try_key(self, UPSTREAM_FRESHCALLER, "freshcaller key", "freshcaller.key_file", "/calls?per_page=1", &reply);
+        try_key(self, UPSTREAM_FRESHCALLER, "freshcaller key", "freshcaller.key_file", "/users", &reply);
         ask_clear(&reply);
     }
 }

@@ -117,19 +117,33 @@ static void post(struct doctor *self, const char *base, bool through_proxy)
     }
 }
 
-static void post_here(struct doctor *self)
+// http://ADDRESS:PORT as it is reached from here; false when the system chooses the port.
+static bool reach(const char *listen, char base[64])
 {
     struct sockaddr_in address;
-    char host[INET_ADDRSTRLEN], base[64];
-    if (!config_listen_address(self->config->front.listen, &address) || !address.sin_port) {
-        findings_add(self->findings, VERDICT_UNKNOWN, "front", NULL, "front.listen leaves the port to the system.");
-        return;
-    }
+    char host[INET_ADDRSTRLEN];
+    if (!config_listen_address(listen, &address) || !address.sin_port)
+        return false;
     if (address.sin_addr.s_addr == htonl(INADDR_ANY))
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-    snprintf(base, sizeof base, "http://%s:%u", host, (unsigned)ntohs(address.sin_port));
-    post(self, base, false);
+    snprintf(base, 64, "http://%s:%u", host, (unsigned)ntohs(address.sin_port));
+    return true;
+}
+
+static void post_here(struct doctor *self)
+{
+    char base[64], url[96];
+    struct echo echo;
+    if (reach(self->config->front.listen, base))
+        post(self, base, false);
+    else
+        findings_add(self->findings, VERDICT_UNKNOWN, "front", NULL, "front.listen leaves the port to the system.");
+    if (!reach(self->config->front.admin_listen, base))
+        return;
+    snprintf(url, sizeof url, "%s/readyz", base);
+    ask_own(url, NULL, NULL, "", self->config->timing.request_timeout_ms, &echo);
+    judge_admin(self->findings, url, &echo);
 }
 
 static void post_through_proxy(struct doctor *self)

@@ -36,6 +36,21 @@ static void look_at_secret(struct doctor *self, const char *key, const char *pat
     secret_free(&secret);
 }
 
+static void look_at_secret_folder(struct doctor *self, const char *path)
+{
+    char *folder = strdup(path);
+    struct stat info;
+    if (!folder)
+        abort();
+    char *slash = strrchr(folder, '/');
+    if (slash && slash != folder) {
+        *slash = '\0';
+        if (stat(folder, &info) == 0)
+            judge_secret_folder(self->findings, folder, &info, &self->user);
+    }
+    free(folder);
+}
+
 static void look_at_public_key(struct doctor *self, const char *path)
 {
     static const char check[] = "webhook key";
@@ -69,6 +84,9 @@ void doctor_files(struct doctor *self)
         look_at_secret(self, "freshcaller.key_file", config->freshcaller.key_file);
     for (size_t i = 0; i < config->freshdesk.webhook_token_files.count; i++)
         look_at_secret(self, "freshdesk.webhook_token_files", config->freshdesk.webhook_token_files.items[i]);
+    if (*config->widget.context_key_file)
+        look_at_secret(self, "widget.context_key_file", config->widget.context_key_file);
+    look_at_secret_folder(self, config->freshdesk.key_file);
     if (self->findings->count == before)
         findings_add(self->findings, VERDICT_OK, "secrets", NULL, "All are there, and closed to others.");
     for (size_t i = 0; i < config->freshchat.webhook_key_files.count; i++)

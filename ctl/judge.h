@@ -54,6 +54,9 @@ struct judge_user {
 /** A file with a secret: must be readable by the daemon's user and closed to others. */
 void judge_secret_file(struct findings *findings, const char *path, const struct stat *info,
                        const struct judge_user *user);
+/** The folder that a secret is in: nobody else may put another in its place. */
+void judge_secret_folder(struct findings *findings, const char *path, const struct stat *info,
+                         const struct judge_user *user);
 /** A folder of the daemon's: its owner, and closed to others. */
 void judge_folder(struct findings *findings, const char *key, const char *path, const struct stat *info,
                   const struct judge_user *user);
@@ -66,6 +69,8 @@ struct judge_webhook {
 };
 /** What came back when a delivery with a wrong signature or token was posted: Deskbell must refuse it with 401. */
 void judge_webhook(struct findings *findings, const struct judge_webhook *asked, const struct echo *echo);
+/** What came back when the admin address was asked for /readyz. */
+void judge_admin(struct findings *findings, const char *url, const struct echo *echo);
 /** What came back when /metrics was asked for at the public address: it should not be there. */
 void judge_admin_is_private(struct findings *findings, const char *url, const struct echo *echo);
 #endif

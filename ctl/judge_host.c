@@ -76,6 +76,23 @@ void judge_secret_file(struct findings *findings, const char *path, const struct
     }
 }
 
+void judge_secret_folder(struct findings *findings, const char *path, const struct stat *info,
+                         const struct judge_user *user)
+{
+    static const char check[] = "permissions";
+    if (info->st_mode & 0002) {
+        findings_add(findings, VERDICT_FAIL, check, NULL, "Every user of this machine can replace what is in %s.",
+                     path);
+        findings_remedy(findings, "chmod 0750 %s", path);
+    } else if (user->known && !user->asks && may(info, user, 2)) {
+        findings_add(findings, VERDICT_WARN, check, NULL, "The daemon's own user can replace what is in %s.", path);
+        findings_remedy(findings, "chown root:deskbell %s && chmod 0750 %s", path, path);
+    } else if (info->st_mode & 0004) {
+        findings_add(findings, VERDICT_WARN, check, NULL, "Every user of this machine can see what is in %s.", path);
+        findings_remedy(findings, "chmod 0750 %s", path);
+    }
+}
+
 void judge_folder(struct findings *findings, const char *key, const char *path, const struct stat *info,
                   const struct judge_user *user)
 {
@@ -116,8 +133,27 @@ void judge_webhook(struct findings *findings, const struct judge_webhook *asked,
     else
         findings_add(findings, VERDICT_FAIL, check,
                      asked->through_proxy ? "See the name, the certificate, the firewall and whether the proxy runs."
-                                          : "See systemctl status deskbell, and the log.",
+                                          : "See systemctl status deskbell, and the log; where deskbell.socket is "
+                                            "active, its address counts instead of "
+                                            "front.listen.",
                      "%s does not answer: %s.", asked->url, echo->problem);
+}
+
+void judge_admin(struct findings *findings, const char *url, const struct echo *echo)
+{
+    static const char check[] = "admin address";
+    if (echo->status == 200)
+        findings_add(findings, VERDICT_OK, check, NULL, "%s says that it is ready.", url);
+    else if (echo->status == 503)
+        findings_add(findings, VERDICT_FAIL, check, "See deskbellctl status, and the log.", "%s says: %s", url,
+                     echo->body);
+    else if (echo->status)
+        findings_add(findings, VERDICT_FAIL, check, "See what else listens on front.admin_listen.",
+                     "%s answers %ld, not as Deskbell does.", url, echo->status);
+    else
+        findings_add(findings, VERDICT_FAIL, check,
+                     "See front.admin_listen; where deskbell-admin.socket is active, its address counts instead.",
+                     "%s does not answer: %s.", url, echo->problem);
 }
 
 void judge_admin_is_private(struct findings *findings, const char *url, const struct echo *echo)

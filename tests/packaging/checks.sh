@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# checks.sh DEB TREE: what can be said of the package without installing it. lintian, manual pages, units, completion.
+# checks.sh DEB TREE SANDBOX-DEB: what can be said of the package without installing it. lintian, manual pages, units, completion.
 set -euo pipefail
-deb=$1 tree=$2
+deb=$1 tree=$2 sandbox=$3
 work=$(mktemp -d /tmp/deskbell-checks.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 failed=0
@@ -14,10 +14,20 @@ without() { echo "not checked, because $1 is not installed: $2"; }
 
 dpkg-deb -x "$deb" "$work/root"
 dpkg-deb -e "$deb" "$work/control"
+# The sandbox is a package of its own: nothing of it is in the daemon's, and nothing of the daemon's in it.
+[ ! -e "$work/root/usr/bin/deskbell-sandbox" ] || bad "the sandbox is in the daemon's package"
+dpkg-deb -x "$sandbox" "$work/sandbox"
+(cd "$work/sandbox" && find . -type f | sort) >"$work/sandbox.files"
+(cd "$work/root" && find . -type f | sort) | comm -12 - "$work/sandbox.files" >"$work/both"
+[ ! -s "$work/both" ] || bad "files of both packages: $(cat "$work/both")"
+dpkg-deb -e "$sandbox" "$work/sandbox.control"
+[ -z "$(find "$work/sandbox.control" -name 'p*' -o -name conffiles)" ] || bad "the sandbox's package has scripts or conffiles"
 
 if command -v lintian >/dev/null; then
     # As a user of no rights where we are root: lintian warns about root.
     lintian --allow-root --fail-on error,warning --display-level '>=warning' "$deb" >"$work/lintian" 2>&1 || bad "lintian: $(cat "$work/lintian")"
+    [ ! -s "$work/lintian" ] || bad "lintian: $(cat "$work/lintian")"
+    lintian --allow-root --fail-on error,warning --display-level '>=warning' "$sandbox" >"$work/lintian" 2>&1 || bad "lintian: $(cat "$work/lintian")"
     [ ! -s "$work/lintian" ] || bad "lintian: $(cat "$work/lintian")"
 else
     without lintian "Debian's policy"
@@ -27,8 +37,9 @@ for script in "$work"/control/post* "$work"/control/pre*; do
 done
 
 # ---- manual pages: render without a warning; deskbell.conf(5) has each key of the sample, and no other.
-for page in man8/deskbelld.8 man8/deskbellctl.8 man5/deskbell.conf.5 man7/deskbell.7; do
+for page in man8/deskbelld.8 man8/deskbellctl.8 man5/deskbell.conf.5 man7/deskbell.7 man1/deskbell-sandbox.1; do
     file=$work/root/usr/share/man/$page.gz
+    [ "$page" != man1/deskbell-sandbox.1 ] || file=$work/sandbox/usr/share/man/$page.gz
     [ -s "$file" ] || bad "there is no $page"
     if command -v groff >/dev/null; then
         zcat "$file" | groff -man -Tutf8 -ww >/dev/null 2>"$work/groff"
@@ -64,6 +75,12 @@ else
     without bash-completion "what is completed"
 fi
 
+"$work/sandbox/usr/bin/deskbell-sandbox" --help | grep -oE '^  --[a-z-]+' | tr -d ' ' | sort -u >"$work/options"
+[ "$(wc -l <"$work/options")" -gt 5 ] || bad "deskbell-sandbox --help lists no options"
+while read -r option; do
+    zcat "$work/sandbox/usr/share/man/man1/deskbell-sandbox.1.gz" | tr -d '\\' | grep -qF -- "$option" || bad "deskbell-sandbox(1) lacks $option"
+done <"$work/options"
+
 # ---- units
 if command -v systemd-analyze >/dev/null; then
     units=$work/root/usr/lib/systemd/system
@@ -92,6 +109,6 @@ else
 fi
 
 # ---- nothing of this machine is in the programs
-! grep -rlF "$tree" "$work/root" || bad "files of the package name the build's folder"
+! grep -rlF "$tree" "$work/root" "$work/sandbox" || bad "files of the package name the build's folder"
 [ $failed = 0 ] && echo "nothing found"
 exit $failed

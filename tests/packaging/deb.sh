@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# deb.sh DEB SANDBOX CACHE: the life of the package on somebody's machine. Installed by apt into a minimal system,
-# configured, run, upgraded while it runs, removed, purged; with a conversation played before and after the upgrade.
+# deb.sh DEB SANDBOX CACHE SANDBOX-DEB: the life of the package on somebody's machine. Installed by apt into a minimal system,
+# configured, provisioned, looked at by doctor, run, upgraded while it runs, removed, purged; with a conversation played before
+# and after the upgrade, and one by an ordinary user with the sandbox's package.
 # Exits 77 with the reason where no such system can be made.
 set -euo pipefail
-deb=$1 sandbox=$2 cache=$3
+deb=$1 sandbox=$2 cache=$3 sandbox_deb=$4
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/packaging/root.sh
 . "$here/root.sh"
@@ -60,6 +61,7 @@ configure() {
         in_root install -m 0640 -g deskbell "/tmp/in/$name" /etc/deskbell/credentials/
     done
     in_root install -m 0644 /tmp/in/freshchat-webhook.pem /etc/deskbell/
+    mv "$root/tmp/in/freshdesk-admin.key" "$root/root/admin.key"
     rm -rf "$root/tmp/in"
     sed -e "s#^    api_url = \"https://acme.freshchat.com/v2\"#    api_url = \"$(cat "$work/secrets/url")/v2\"#" \
         -e "s#^    api_url = \"https://acme.freshdesk.com/api/v2\"#    api_url = \"$(cat "$work/secrets/url")/api/v2\"#" \
@@ -73,16 +75,29 @@ configure() {
 play() {
     rm -rf "$work/secrets"
     mkdir "$work/secrets"
-    "$sandbox" --listen "$address:0" --state "$work/secrets" --first-ticket "$1" --limit 20000 --play \
+    "$sandbox" --bare --listen "$address:0" --state "$work/secrets" --first-ticket "$1" --limit 20000 --play \
         --ready-url "http://$address:9464/readyz" --freshchat-webhook "http://$address:8080/webhooks/freshchat" \
         --freshdesk-webhook "http://$address:8080/webhooks/freshdesk" >"$work/sandbox.log" 2>&1 &
     player=$!
     configure
     in_root runuser -u deskbell -- deskbelld -t || die "the configuration is not accepted"
+    provision
     start_daemon
     wait "$player" || die "the conversation was not played to its end"
     player=''
     grep -q 'reached chat' "$work/sandbox.log" || die "nothing reached the chat"
+}
+
+# As deskbell(7) says: what the helpdesk needs, then a look at everything, as root and as the daemon's own user.
+provision() {
+    ! in_root deskbellctl doctor >"$work/doctor.log" 2>&1 || die "doctor is content with a helpdesk without fields"
+    grep -q 'no ticket field cf_cart_value' "$work/doctor.log" || die "doctor does not say which field there is not: $(cat "$work/doctor.log")"
+    in_root deskbellctl provision --key-file /root/admin.key --public-url "http://$address:8080" >"$work/provision.log" 2>&1 ||
+        die "provision: $(cat "$work/provision.log")"
+    in_root deskbellctl doctor --key-file /root/admin.key >"$work/doctor.log" 2>&1 || die "doctor: $(cat "$work/doctor.log")"
+    ! grep -E '^(FAIL|warn) ' "$work/doctor.log" | grep -v ' deskbelld ' || die "doctor warns: $(cat "$work/doctor.log")"
+    in_root runuser -u deskbell -- deskbellctl doctor >"$work/doctor.log" 2>&1 || die "doctor as deskbell: $(cat "$work/doctor.log")"
+    in_root rm /root/admin.key
 }
 
 # As the unit does where that needs no systemd: the user, no capability, none to be gained.
@@ -151,6 +166,31 @@ must_be /etc/deskbell/credentials/freshdesk.key 640 root:deskbell
 step "a conversation after the upgrades, over the same ledger"
 play 5001
 stop_daemon
+
+step "the sandbox's package: an ordinary user tries it"
+cp "$sandbox_deb" "$root/tmp/sandbox.deb"
+apt install /tmp/sandbox.deb || die "the sandbox's package cannot be installed: $(tail -n 5 "$work/apt.log")"
+chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /usr/bin/deskbell-sandbox --trial /tmp/trial --bare \
+    --listen "$address:8088" --limit 20000 --play --ready-url "http://$address:9564/readyz" >"$work/trial.log" 2>&1 &
+player=$!
+tries=300
+until [ -s "$root/tmp/trial/deskbell.conf" ]; do
+    [ $((tries -= 1)) -gt 0 ] || die "no trial: $(cat "$work/trial.log")"
+    sleep 0.1
+done
+# What it prints, word by word, up to the program that stays.
+sed -n '/^  deskbellctl .* provision/,/^  deskbellctl .* doctor/p' "$work/trial.log" >"$work/words"
+[ "$(wc -l <"$work/words")" = 3 ] || die "the trial does not say what to type: $(cat "$work/trial.log")"
+in_root runuser -u nobody -- sh -e -c "$(cat "$work/words")" >"$work/words.log" 2>&1 || die "what the trial says: $(cat "$work/words.log")"
+! grep -E '^(FAIL|warn) ' "$work/words.log" | grep -vE ' (deskbelld|you) ' || die "doctor warns of a trial: $(cat "$work/words.log")"
+chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /usr/sbin/deskbelld -c /tmp/trial/deskbell.conf \
+    >"$work/deskbelld.log" 2>&1 &
+daemon=$!
+wait "$player" || die "the trial's conversation was not played to its end: $(cat "$work/trial.log")"
+player=''
+stop_daemon
+apt purge deskbell-sandbox || die "purge of the sandbox"
+[ ! -e "$root/usr/bin/deskbell-sandbox" ] || die "the sandbox is left"
 
 step "remove, purge"
 apt remove deskbell || die "remove"

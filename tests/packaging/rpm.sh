@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# rpm.sh RPM DEB: what the rpm says of itself: files, owners, configuration, scripts, dependencies. It is not installed:
+# rpm.sh RPM DEB SANDBOX-RPM SANDBOX-DEB: what the rpm says of itself: files, owners, configuration, scripts, dependencies. It is not installed:
 # this is not a machine of rpms.
 set -euo pipefail
-rpm=$1 deb=$2
+rpm=$1 deb=$2 sandbox=$3 sandbox_deb=$4
+here=$(cd "$(dirname "$0")" && pwd)
 command -v rpm >/dev/null || { echo "SKIPPED: rpm is not installed"; exit 77; }
 work=$(mktemp -d /tmp/deskbell-rpm.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -49,5 +50,21 @@ done
 grep -q 'useradd' "$work/PREIN" || bad "PREIN makes no user"
 grep -q 'not configured yet' "$work/POSTIN" || bad "POSTIN does not say what to do next"
 ! grep -Eq 'systemctl.* (start|enable|restart)' <(sed '/<</,/^TEXT/d' "$work/POSTIN") || bad "POSTIN starts something"
+# ---- the sandbox's
+dpkg-deb --fsys-tarfile "$sandbox_deb" | tar -t | sed -n 's#^\.\(/.*[^/]\)$#\1#p' | sort >"$work/deb"
+rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$sandbox" | sed -n 's/^-[^ ]* //p' | sort >"$work/rpm"
+diff "$work/deb" "$work/rpm" >"$work/files" || bad "files of the sandbox's deb (<) and rpm (>): $(cat "$work/files")"
+[ -z "$(rpm -qp --scripts "$sandbox")" ] || bad "the sandbox's rpm has scripts"
+rpm -qp --requires "$sandbox" | grep -qF 'libcivetweb.so' || bad "CivetWeb is not required"
+
+if command -v rpmlint >/dev/null; then
+    for file in "$rpm" "$sandbox"; do
+        # By its own name: rpmlint wants no link.
+        rpmlint -r "$here/../../packaging/rpm/rpmlintrc" --ignore-unused-rpmlintrc "$(realpath "$file")" >"$work/rpmlint" 2>&1 || bad "rpmlint: $(cat "$work/rpmlint")"
+        ! grep -E ': [EW]: ' "$work/rpmlint" || bad "rpmlint: the lines above, for which packaging/rpm/rpmlintrc has no reason"
+    done
+else
+    echo "not checked, because rpmlint is not installed: the habits of rpms"
+fi
 [ $failed = 0 ] && echo "nothing found"
 exit $failed

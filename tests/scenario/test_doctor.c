@@ -139,6 +139,7 @@ static void a_healthy_installation_has_nothing_to_mend(void **state)
     finds(s, answer, "reply rule", "ok", "active");
     finds(s, answer, "last webhook", "ok", "freshchat");
     finds(s, answer, "last webhook", "ok", "freshdesk");
+    finds(s, answer, "admin address", "ok", "ready");
     finds(s, answer, "public address", "ok", "/webhooks/freshdesk answers");
     json_decref(answer);
     calls_are(s, SANDBOX_FD_FIELD_CREATE, 0);
@@ -226,6 +227,25 @@ static void what_is_wrong_on_this_machine_is_told(void **state)
     finds(s, answer, "group", "fail", "no group 5");
     finds(s, answer, "ticket.type", "fail", "Complaint");
     json_decref(answer);
+    // The third product's key, right and wrong.
+    char calls[400];
+    snprintf(calls, sizeof calls,
+             "freshcaller {\n  enabled = true\n  api_url = \"%s\"\n  key_file = \"%s/freshcaller.key\"\n  phone_number "
+             "= \"+31 20 "
+             "1234567\"\n"
+             "}\ntiming {",
+             sandbox_freshcaller_url(scenario_sandbox(s)), scenario_folder(s));
+    const char *with_calls = changed_config(s, "calls.conf", "timing {", calls);
+    answer = answer_of(s, with_calls, 0, doctor);
+    finds(s, answer, "freshcaller key", "ok", "works");
+    json_decref(answer);
+    int refused = sandbox_fault_add(
+        scenario_sandbox(s),
+        &(struct sandbox_fault){.endpoint = SANDBOX_PHONE_USERS, .kind = SANDBOX_FAULT_STATUS, .status = 401});
+    answer = answer_of(s, with_calls, 1, doctor);
+    finds(s, answer, "freshcaller key", "fail", "Freshcaller does not accept");
+    json_decref(answer);
+    sandbox_fault_remove(scenario_sandbox(s), refused);
     // Nobody listens there.
     snprintf(line, sizeof line, "api_url = \"%s\"", sandbox_freshdesk_url(scenario_sandbox(s)));
     answer = answer_of(s, changed_config(s, "away.conf", line, "api_url = \"http://127.0.0.1:1/api/v2\""), 1, doctor);

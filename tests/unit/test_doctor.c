@@ -487,6 +487,24 @@ static void files_are_judged_for_the_daemons_user(void **state)
         if (rows[i].verdict != VERDICT_OK)
             said(findings, rows[i].verdict, "freshdesk.key");
     }
+    static const struct {
+        mode_t mode;
+        uid_t uid;
+        enum verdict verdict;
+    } folders[] = {{0750, 0, VERDICT_OK},
+                   {0777, 0, VERDICT_FAIL},
+                   {0770, 0, VERDICT_WARN}, // by its group
+                   {0700, 100, VERDICT_WARN},
+                   {0755, 0, VERDICT_WARN}};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        const struct stat info = {.st_mode = S_IFDIR | folders[i].mode, .st_uid = folders[i].uid, .st_gid = 200};
+        const struct judge_user user = {.known = true, .uid = 100, .gid = 200};
+        size_t before = findings->count;
+        judge_secret_folder(findings, "/etc/deskbell/credentials", &info, &user);
+        assert_int_equal(findings->count - before, folders[i].verdict != VERDICT_OK);
+        if (folders[i].verdict != VERDICT_OK)
+            said(findings, folders[i].verdict, "credentials");
+    }
     const struct judge_user user = {.known = true, .uid = 100, .gid = 200}, nobody = {.known = false};
     struct stat folder = {.st_mode = S_IFDIR | 0700, .st_uid = 100, .st_gid = 200};
     size_t before = findings->count;
@@ -533,6 +551,19 @@ static void deskbell_is_known_by_its_refusal(void **state)
     judge_webhook(findings, &hint, &wrong);
     said(findings, VERDICT_OK, "refuses");
     size_t before = findings->count;
+    static const struct {
+        struct echo echo;
+        enum verdict verdict;
+        const char *text;
+    } admin[] = {{{200, "{\"ready\":true}", ""}, VERDICT_OK, "is ready"},
+                 {{503, "{\"missing\":[\"no worker is ready\"]}", ""}, VERDICT_FAIL, "no worker"},
+                 {{404, "", ""}, VERDICT_FAIL, "404"},
+                 {{0, "", "refused"}, VERDICT_FAIL, "refused"}};
+    for (size_t i = 0; i < sizeof admin / sizeof *admin; i++) {
+        judge_admin(findings, "http://127.0.0.1:9464/readyz", &admin[i].echo);
+        said(findings, admin[i].verdict, admin[i].text);
+    }
+    before = findings->count;
     const struct echo open = {200, "# HELP deskbell_webhooks_total\n", ""}, hidden = {404, "", ""};
     judge_admin_is_private(findings, "https://x/metrics", &hidden);
     assert_int_equal(findings->count, before);
