@@ -262,6 +262,35 @@ const tests = {
     await page.locator('.entry.private', {hasText: '+31205554433'}).getByText('Private note').waitFor();
   },
 
+  async 'a call that is placed is on the ticket that the desk shows, and its recording when there is one'(browser) {
+    const page = await openShop(browser), number = '+31 6 33 44 55 66';
+    // What a shop tells Freshchat of a customer who is signed in.
+    await page.evaluate(phone => fcWidget.user.setProperties({firstName: 'Noa', phone}), '+31633445566');
+    await write(page, 'I am trying to reach you by phone');
+    const {id, subject} = await ticketWith('I am trying to reach you by phone');
+    await page.locator('deskbell-call').getByRole('link', {name: 'Call us'}).click();
+    const telephone = page.locator('#telephone');
+    const place = async how => {
+      await telephone.getByLabel('Your number').fill(number);
+      await telephone.getByLabel(how).check();
+      await telephone.getByRole('button', {name: 'Call', exact: true}).click();
+    };
+    await place('missed');
+    await telephone.getByText('Nobody answered.').waitFor();
+    const desk = await page.context().newPage();
+    await desk.goto(sandbox + '/desk');
+    await desk.getByRole('button', {name: subject}).click();
+    await desk.locator('#meta').getByText('missed-call', {exact: true}).waitFor();
+    await desk.locator('.entry.private', {hasText: 'Missed call'}).waitFor();
+    await place('answered');
+    await telephone.getByText('Anna Berg answered').waitFor();
+    await desk.locator('.entry.private', {hasText: 'answered by Anna Berg'}).waitFor();
+    const recording = desk.locator('.entry.private', {hasText: 'Recording:'}).getByRole('link');
+    await recording.waitFor();
+    assert.match(await recording.getAttribute('href'), /^https?:/);
+    assert.ok((await json(sandbox + '/sandbox/tickets/' + id)).priority >= 3);
+  },
+
   async 'with Freshchat blocked the shop is unharmed and the call button is there'(browser) {
     const ways = {gone: route => route.abort(), empty: route => route.fulfill({contentType: 'text/javascript', body: ''})};
     for (const way of Object.values(ways)) {

@@ -91,7 +91,13 @@ freshdesk {
     key_file            = "${credentials}/freshdesk.key"
     webhook_token_files = {"${credentials}/freshdesk-webhook.token"}
 }
-freshcaller { phone_number = "${PHONE}" }
+freshcaller {
+    enabled      = true
+    api_url      = "${sandbox}/api/v1"
+    key_file     = "${credentials}/freshcaller.key"
+    phone_number = "${PHONE}"
+    poll_seconds = 1
+}
 widget {
     script_url = "${sandbox}${script}"
     host       = "${sandbox}"

@@ -211,6 +211,7 @@ static void customer_new(struct sandbox *sb, const struct sb_request *request, s
                          &(struct sandbox_customer_info){.first_name = member(request, "first_name"),
                                                          .last_name = member(request, "last_name"),
                                                          .email = member(request, "email"),
+                                                         .phone = member(request, "phone"),
                                                          .reference_id = member(request, "reference_id"),
                                                          .cart_value = member(request, "cart_value"),
                                                          .friction_score = member(request, "friction_score"),

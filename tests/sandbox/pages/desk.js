@@ -140,6 +140,7 @@ async function start() {
   for (const agent of await get('/sandbox/agents')) {
     const option = element('option', '', agent.name);
     option.value = agent.email;
+    option.selected = agent.name === 'Anna Berg';
     $('agent').append(option);
   }
   await refresh();

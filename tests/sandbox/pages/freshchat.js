@@ -30,7 +30,7 @@
 
   function make() {
     return making ??= (async () => {
-      const made = await post('/sandbox/customers', {first_name: person.firstName, last_name: person.lastName, email: person.email,
+      const made = await post('/sandbox/customers', {first_name: person.firstName, last_name: person.lastName, email: person.email, phone: person.phone,
                                                      reference_id: options.externalId});
       await post('/sandbox/customers/' + made.user_id + '/properties', pending);
       user = made;

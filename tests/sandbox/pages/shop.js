@@ -146,7 +146,7 @@ $('telephone-form').addEventListener('submit', async event => {
     answered ? 'Anna Berg answered. The recording is there in a few seconds.' : 'Nobody answered.';
   if (!answered || !answer?.ok) return;
   const {id} = await answer.json();
-  setTimeout(() => post('/sandbox/phone/' + id + '/recording', {}), 4000); // it comes later than the call, as it does really
+  setTimeout(() => post('/sandbox/phone/' + id + '/recording', {}), 2000); // it comes later than the call, as it does really
 });
 
 window.addEventListener('hashchange', go);
