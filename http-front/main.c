@@ -23,6 +23,7 @@
 #include "http-front/intake/callback.h"
 #include "http-front/intake/clients.h"
 #include "http-front/intake/http.h"
+#include "http-front/intake/listener.h"
 #include "http-front/intake/signature.h"
 #include "http-front/intake/tokens.h"
 #include "http-front/ledger/committer.h"
@@ -39,7 +40,7 @@ enum {
     DAY_MS = 24 * 60 * 60 * 1000,
     HISTORY_DAYS = 7,
     HTTP_DRAIN_MS = 1000,
-    STOP_MARGIN_MS = 2000, // between our own deadline and the supervisor's
+    STOP_MARGIN_MS = 3000, // between the end of waiting for what is out and the supervisor's deadline
     COMMIT_MS = 1000,      // for what is being written when another front takes over
 };
 
@@ -227,6 +228,8 @@ static bool open_ledger(struct front *front)
     front->ledger = ledger_open(dir, &options, why, sizeof why);
     if (!front->ledger)
         return fail("ledger", why);
+    if (seam_fail("front_open"))
+        return false;
     struct committer_options committing = {.min_free_bytes = (uint64_t)config->front.min_free_bytes,
                                            .now_ms = health_stamp_ms};
     front->mailbox = mailbox_new();
@@ -296,20 +299,26 @@ static void wait_to_leave(const struct front *front)
     while (!signals_say_leave(front) && !(fds[1].revents & POLLIN));
 }
 
-// Intake first, then what is out, then the ledger: whoever was answered 200 is on disk, and what is not finished is in
-// doubt. When another front takes over, what is out stays with its workers, and nobody is waited for but the disk.
+static void end_dispatching(struct front *front, int64_t until_ms)
+{
+    int64_t now = clock_mono_ms();
+    dispatcher_drain(front->dispatcher, until_ms > now ? (uint64_t)(until_ms - now) : 0);
+    pthread_join(front->dispatcher_thread, NULL);
+}
+
+// What is out first, then intake, then the ledger: whoever was answered 200 is on disk, what is not finished is in
+// doubt, and nobody has to wait for both. When another front takes over, what is out stays with its workers, and nobody
+// is waited for but the disk; what comes in until intake ends is recorded still.
 static void drain(struct front *front)
 {
     bool handing_over = atomic_load(&front->handing_over);
     int64_t until = clock_mono_ms() + front->config->timing.stop_seconds * 1000 - STOP_MARGIN_MS;
     health_set_draining(true);
+    if (front->dispatching && !handing_over)
+        end_dispatching(front, until);
     size_t left = front->http ? http_drain(front->http, HTTP_DRAIN_MS) : 0;
-    if (front->dispatching) {
-        int64_t now = clock_mono_ms();
-        until = handing_over ? now + COMMIT_MS : until;
-        dispatcher_drain(front->dispatcher, until > now ? (uint64_t)(until - now) : 0);
-        pthread_join(front->dispatcher_thread, NULL);
-    }
+    if (front->dispatching && handing_over)
+        end_dispatching(front, clock_mono_ms() + COMMIT_MS);
     // A request that hangs in a sync would use the committer after it is gone; what it holds was not answered.
     if (front->http && !http_quiet(front->http))
         _exit(PIPES_EXIT_ASKED);
@@ -338,8 +347,12 @@ int main(int argc, char **argv)
     control_find_group();
     if (!block_signals(&front) || !load_config(&front))
         return PIPES_EXIT_FAILED;
+#ifdef DESKBELL_SEAMS
+    listener_seam_hide_descriptor = seam_says("hide_listener");
+#endif
     // No thread and nothing of CZMQ before the files are confined: what runs already would not be.
-    bool ok = load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front);
+    bool ok =
+        !seam_fail("front_stage") && load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front);
     enum go go = ok ? stand_by(&front) : GO_FAIL;
     ok = go == GO_LEAVE || (go == GO_OPEN && open_ledger(&front) && serve(&front));
     if (ok && go == GO_OPEN) {

@@ -56,6 +56,30 @@ void seam_kill(enum seam_moment moment, const char *step_name)
     raise(SIGKILL);
 }
 
+static const char *in_fail_folder(const char *name, char path[4096])
+{
+    const char *folder = getenv("DESKBELL_TEST_FAIL");
+    if (!folder)
+        return NULL;
+    snprintf(path, 4096, "%s/%s", folder, name);
+    return path;
+}
+
+bool seam_fail(const char *moment)
+{
+    char path[4096];
+    bool fail = in_fail_folder(moment, path) && unlink(path) == 0;
+    if (fail)
+        log_warn("seam_failed", "moment=%s", moment);
+    return fail;
+}
+
+bool seam_says(const char *name)
+{
+    char path[4096];
+    return in_fail_folder(name, path) && access(path, F_OK) == 0;
+}
+
 const char *seam_once_folder(void)
 {
     static char folder[4096];

@@ -10,6 +10,7 @@
 //   DESKBELL_TEST_ONCE_FILE  the kill happens only to the process that creates this file, so not to its successor too
 //   DESKBELL_TEST_OPEN       paths with ':' between: what the process can still do once it is confined is tried and
 //                            logged, by seam_try
+//   DESKBELL_TEST_FAIL       a folder: what fails is named by files in it, see seam_fail and seam_says
 // One thread of a process asks; seam_try any.
 #ifndef PROTO_SEAM_H
 #define PROTO_SEAM_H
@@ -34,6 +35,13 @@ void seam_kill(enum seam_moment moment, const char *step_name);
 /** Tries to open each of the paths, to run a program and to make an IP socket; logs the errno of each (0: it could). */
 void seam_try(const char *thread_name);
 
+/** True, once, when the folder has a file of that name ("worker_start", "front_stage", "front_open"); it takes it away.
+ */
+bool seam_fail(const char *moment);
+
+/** True as long as the folder has a file of that name ("hide_listener"). */
+bool seam_says(const char *name);
+
 /** The folder of DESKBELL_TEST_ONCE_FILE, which a confined process must be allowed to write to; "" without one. */
 const char *seam_once_folder(void);
 #else
@@ -45,6 +53,18 @@ static inline const char *seam_once_folder(void)
 static inline void seam_try(const char *thread_name)
 {
     (void)thread_name;
+}
+
+static inline bool seam_fail(const char *moment)
+{
+    (void)moment;
+    return false;
+}
+
+static inline bool seam_says(const char *name)
+{
+    (void)name;
+    return false;
 }
 
 static inline bool seam_drop_frame(enum seam_direction direction)

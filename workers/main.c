@@ -65,6 +65,8 @@ static struct config *read_config(void)
 static int work(const struct pipes_identity *identity, const struct config *config, int signal_fd)
 {
     char why[WHY_BYTES] = "";
+    if (seam_fail("worker_start"))
+        return PIPES_EXIT_FAILED;
     struct keys *keys = keys_read(config, why, sizeof why);
     struct proof_key *proof_key = NULL;
     if (!keys || !proof_key_read(config, &proof_key, why, sizeof why)) {

@@ -204,6 +204,32 @@ void deadlines_press(struct deadlines *self, uint16_t local_port)
     pthread_mutex_unlock(&self->lock);
 }
 
+// One connection: a read that is watched, or a stranger. Whoever is known otherwise is being worked on, or answered.
+static void end_read(void *arg, int fd, struct in_addr remote, uint16_t port)
+{
+    struct deadlines *self = arg;
+    bool reads = false;
+    for (struct deadline *at = self->first; at; at = at->next) {
+        if (at->remote.s_addr != remote.s_addr || at->remote_port != port)
+            continue;
+        if (at->writing)
+            return;
+        if (at->begun_ms != at->at_ms) { // it has a time: not one that is excused
+            atomic_store(&at->passed, true);
+            reads = true;
+        }
+    }
+    if (reads || !is_known(self, remote, port))
+        (void)sockets_end_reading(fd, remote, port); // else it has just ended
+}
+
+void deadlines_end_reads(struct deadlines *self, uint16_t local_port)
+{
+    pthread_mutex_lock(&self->lock);
+    sockets_each_connection(local_port, end_read, self);
+    pthread_mutex_unlock(&self->lock);
+}
+
 void deadlines_end(struct deadlines *self, struct deadline *deadline)
 {
     pthread_mutex_lock(&self->lock);

@@ -23,6 +23,8 @@
 // connection that is just being accepted is nowhere for a moment.
 #define DRAIN_LOOK_MS 5
 #define DRAIN_LOOKS   3
+// For the answers to those whose sending was cut off.
+#define HURRY_MS 200
 // Calls of accept take as long as a sync of the disk; those that run when the time is over get this much more.
 #define SETTLE_MS 250
 
@@ -126,6 +128,11 @@ bool http_seamless(const struct http *self)
     return listener_seamless(self->webhooks) && listener_seamless(self->admin);
 }
 
+static size_t connections(const struct http *self)
+{
+    return listener_connections(self->webhooks) + listener_connections(self->admin);
+}
+
 static void pause_a_little(void)
 {
     struct timespec pause = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
@@ -139,7 +146,15 @@ size_t http_drain(struct http *self, int timeout_ms)
     listener_close(self->admin);
     int64_t until_ms = clock_mono_ms() + timeout_ms;
     for (int quiet = 0; quiet < DRAIN_LOOKS && clock_mono_ms() < until_ms; pause_a_little())
-        quiet = listener_connections(self->webhooks) + listener_connections(self->admin) ? 0 : quiet + 1;
+        quiet = connections(self) ? 0 : quiet + 1;
+    if (connections(self)) {
+        // Who still sends is answered, and may come again to whoever serves next.
+        listener_hurry(self->webhooks);
+        listener_hurry(self->admin);
+        until_ms = clock_mono_ms() + HURRY_MS;
+        while (connections(self) && clock_mono_ms() < until_ms)
+            pause_a_little();
+    }
     atomic_store(&self->refusing, true);
     until_ms = clock_mono_ms() + SETTLE_MS;
     while (!http_quiet(self) && clock_mono_ms() < until_ms)

@@ -33,7 +33,8 @@
 #include "http-front/intake/sockets.h"
 #include "proto/log.h"
 
-#define BACKLOG "1024"
+#define BACKLOG           "1024"
+#define INHERITED_BACKLOG 4096 // deskbelld's, and the socket units'
 
 struct listener {
     struct listener_options options;
@@ -275,21 +276,31 @@ static int bind_address(const struct sockaddr_in *address)
     return -1;
 }
 
-// The way without adoption: CivetWeb binds the address itself. It cannot while an inherited socket holds it.
+// The way without adoption: CivetWeb binds the address itself. It cannot while the inherited socket listens there, so
+// that one's listening is ended, for all who hold it; whoever waits in its queue is reset. listen() begins it anew.
 static bool open_without_slot(struct listener *self, char *why, size_t why_size)
 {
     char host[INET_ADDRSTRLEN], address[INET_ADDRSTRLEN + 8];
-    inet_ntop(AF_INET, &self->options.address.sin_addr, host, sizeof host);
-    snprintf(address, sizeof address, "%s:%u", host, ntohs(self->options.address.sin_port));
-    log_warn("restarts_not_seamless", "listener=%s address=%s", self->options.name, address);
+    struct sockaddr_in at = self->options.address;
+    socklen_t size = sizeof at;
+    int inherited = self->options.inherited_fd;
+    if (inherited >= 0 &&
+        (getsockname(inherited, (struct sockaddr *)&at, &size) != 0 || shutdown(inherited, SHUT_RDWR) != 0))
+        log_info("inherited_socket", "listener=%s problem=%s", self->options.name, strerror(errno));
+    inet_ntop(AF_INET, &at.sin_addr, host, sizeof host);
+    snprintf(address, sizeof address, "%s:%u", host, ntohs(at.sin_port));
+    log_warn("restarts_not_seamless", "listener=%s address=%s meaning=%s", self->options.name, address,
+             "CivetWeb's descriptor was not found; while a front is replaced, connections are refused");
     struct mg_server_port port;
     if (!start(self, address) || mg_get_server_ports(self->context, 1, &port) != 1) {
         snprintf(why, why_size, "the HTTP server (%s) cannot use %s itself, and its descriptor was not found",
                  self->options.name, address);
+        if (inherited >= 0 && listen(inherited, INHERITED_BACKLOG) != 0)
+            log_info("inherited_socket", "listener=%s problem=%s", self->options.name, strerror(errno));
         return false;
     }
-    atomic_store(&self->serving, true);
     atomic_store(&self->port, (uint16_t)port.port);
+    atomic_store(&self->serving, true);
     return true;
 }
 
@@ -307,7 +318,9 @@ bool listener_open(struct listener *self, char *why, size_t why_size)
     }
     // With a blocking socket, two fronts that wake for one connection would leave one of them stuck in accept().
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+    // A front before us that could not adopt it has ended its listening.
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        (self->options.inherited_fd >= 0 && listen(fd, INHERITED_BACKLOG) != 0)) {
         snprintf(why, why_size, "the inherited socket (%s) is not usable: %s", self->options.name, strerror(errno));
         return false;
     }
@@ -332,6 +345,13 @@ void listener_close(struct listener *self)
         close(self->own_fd);
         self->own_fd = -1;
     }
+}
+
+void listener_hurry(struct listener *self)
+{
+    uint16_t port = atomic_load(&self->port);
+    if (port)
+        deadlines_end_reads(self->deadlines, port);
 }
 
 size_t listener_connections(const struct listener *self)

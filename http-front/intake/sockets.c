@@ -91,16 +91,26 @@ void sockets_each_connection(uint16_t local_port,
     }
 }
 
-bool sockets_end_if_idle(int fd, struct in_addr remote, uint16_t remote_port)
+static bool end_reading(int fd, struct in_addr remote, uint16_t remote_port, bool if_idle)
 {
     // Another number for the same connection: the first may be closed, and used again, at any moment.
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     struct sockaddr_in there;
     int unread = 0;
     bool ended = own >= 0 && remote_address(own, &there) && there.sin_addr.s_addr == remote.s_addr &&
-                 ntohs(there.sin_port) == remote_port && ioctl(own, FIONREAD, &unread) == 0 && unread == 0 &&
-                 shutdown(own, SHUT_RD) == 0;
+                 ntohs(there.sin_port) == remote_port &&
+                 (!if_idle || (ioctl(own, FIONREAD, &unread) == 0 && unread == 0)) && shutdown(own, SHUT_RD) == 0;
     if (own >= 0)
         close(own);
     return ended;
+}
+
+bool sockets_end_if_idle(int fd, struct in_addr remote, uint16_t remote_port)
+{
+    return end_reading(fd, remote, remote_port, true);
+}
+
+bool sockets_end_reading(int fd, struct in_addr remote, uint16_t remote_port)
+{
+    return end_reading(fd, remote, remote_port, false);
 }

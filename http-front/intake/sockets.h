@@ -29,4 +29,6 @@ void sockets_each_connection(uint16_t local_port,
  * when it did. Needs no lock: what another thread does with `fd` meanwhile hits nobody else.
  */
 bool sockets_end_if_idle(int fd, struct in_addr remote, uint16_t remote_port);
+/** The same, whatever waits in it. */
+bool sockets_end_reading(int fd, struct in_addr remote, uint16_t remote_port);
 #endif

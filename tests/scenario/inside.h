@@ -18,6 +18,7 @@ struct scenario {
     char folder[32];
     char address[24];
     int port, admin_port;
+    int sockets[2];   // with socket_units: listening
     pid_t supervisor; // 0: does not run
     int exit_status;  // of the last one, as waitpid gave it
     bool told;        // the story reached its end

@@ -20,8 +20,28 @@
 #define PROCESSES_MAX   4096
 #define DESCENDANTS_MAX 256
 
+// In the child of a fork: descriptors 3 and 4, and its own pid behind "LISTEN_PID=".
+static bool pass_sockets(const int sockets[2], char *listen_pid)
+{
+    char digits[16];
+    size_t n = 0;
+    int first = fcntl(sockets[0], F_DUPFD, 32), second = fcntl(sockets[1], F_DUPFD, 32);
+    for (pid_t left = getpid(); left > 0; left /= 10)
+        digits[n++] = (char)('0' + left % 10);
+    while (n > 0)
+        *listen_pid++ = digits[--n];
+    *listen_pid = '\0';
+    return dup2(first, 3) == 3 && dup2(second, 4) == 4 && close(first) == 0 && close(second) == 0;
+}
+
 pid_t processes_start(const char *program, const char *const *arguments, const char *const *environment, size_t count,
                       const char *output)
+{
+    return processes_start_with_sockets(program, arguments, environment, count, output, NULL);
+}
+
+pid_t processes_start_with_sockets(const char *program, const char *const *arguments, const char *const *environment,
+                                   size_t count, const char *output, const int sockets[2])
 {
     // Made before fork: the child of a program with threads may only call what is async-signal-safe.
     char *argv[ARGUMENTS_MAX + 2] = {(char *)(uintptr_t)program};
@@ -30,13 +50,19 @@ pid_t processes_start(const char *program, const char *const *arguments, const c
     size_t inherited = 0;
     while (environ[inherited])
         inherited++;
-    char **envp = calloc(inherited + count + 1, sizeof *envp);
+    char **envp = calloc(inherited + count + 4, sizeof *envp);
     if (!envp)
         abort();
     memcpy(envp, environ, inherited * sizeof *envp);
     for (size_t i = 0; i < count; i++) {
         if (environment[i])
             envp[inherited++] = (char *)(uintptr_t)environment[i];
+    }
+    char listen_pid[32] = "LISTEN_PID=", listen_fds[] = "LISTEN_FDS=2", listen_names[] = "LISTEN_FDNAMES=front:admin";
+    if (sockets) {
+        envp[inherited++] = listen_pid;
+        envp[inherited++] = listen_fds;
+        envp[inherited++] = listen_names;
     }
     int log = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -49,7 +75,8 @@ pid_t processes_start(const char *program, const char *const *arguments, const c
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        if (getppid() != parent || dup2(nothing, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        if (getppid() != parent || dup2(nothing, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
+            (sockets && !pass_sockets(sockets, listen_pid + strlen("LISTEN_PID="))))
             _exit(126);
         execve(program, argv, envp);
         _exit(127);

@@ -13,6 +13,11 @@
 pid_t processes_start(const char *program, const char *const *arguments, const char *const *environment, size_t count,
                       const char *output);
 
+// The same as systemd does it with two socket units (sd_listen_fds(3)): the program gets these descriptors as 3 and 4,
+// under the names "front" and "admin".
+pid_t processes_start_with_sockets(const char *program, const char *const *arguments, const char *const *environment,
+                                   size_t count, const char *output, const int sockets[2]);
+
 // True when that child has ended; *status is then what waitpid gave.
 bool processes_reap(pid_t pid, int *status);
 // Collects every ended child but those that nobody started here: orphans of a killed parent.

@@ -3,6 +3,7 @@
 // fails.
 #include "tests/scenario/scenario.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -141,10 +143,10 @@ static void write_config(struct scenario *s)
     char *text = NULL;
     int length = asprintf(
         &text,
-        "state_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\nlog_level = \"debug\"\n%s\n"
+        "state_dir = \"%s/state\"\nruntime_dir = \"%s/run\"\nlog_level = \"%s\"\n%s\n"
         "front {\n  listen = \"%s:%d\"\n  admin_listen = \"%s:%d\"\n  max_body_bytes = %d\n  min_free_bytes = "
         "1048576\n}\n"
-        "workers { count = %d  in_flight = %d }\n"
+        "workers { count = %d  in_flight = %d  %s }\n"
         "freshchat {\n  api_url = \"%s\"\n  token_file = \"%s/freshchat.token\"\n"
         "  webhook_key_files = {\"%s/freshchat.pem\"%s}\n  agent_id = \"%s\"\n  replay_window_seconds = %lld\n%s\n}\n"
         "freshdesk {\n  api_url = \"%s\"\n  key_file = \"%s/freshdesk.key\"\n"
@@ -152,13 +154,14 @@ static void write_config(struct scenario *s)
         "timing {\n  gather_quiet_ms = %d\n  gather_max_ms = %d\n  context_wait_ms = %d\n  connect_timeout_ms = %d\n"
         "  request_timeout_ms = %d\n  settle_ms = %d\n  retry_first_ms = %d\n  retry_max_ms = %d\n"
         "  silent_child_seconds = %d\n  stop_seconds = %d\n%s\n}\n",
-        s->folder, s->folder, o->more ? o->more : "", s->address, s->port, s->address, s->admin_port, o->max_body_bytes,
-        o->workers, o->in_flight, sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent,
-        (long long)o->replay_window_seconds, o->freshchat_more ? o->freshchat_more : "",
-        sandbox_freshdesk_url(s->sandbox), s->folder, s->folder, o->freshdesk_more ? o->freshdesk_more : "",
-        caller ? caller : "", widget, o->priorities ? o->priorities : "", o->gather_quiet_ms, o->gather_max_ms,
-        o->context_wait_ms, o->connect_timeout_ms, o->request_timeout_ms, o->settle_ms, o->retry_first_ms,
-        o->retry_max_ms, o->silent_child_seconds, o->stop_seconds, o->timing_more ? o->timing_more : "");
+        s->folder, s->folder, o->log_level ? o->log_level : "debug", o->more ? o->more : "", s->address, s->port,
+        s->address, s->admin_port, o->max_body_bytes, o->workers, o->in_flight, o->workers_more ? o->workers_more : "",
+        sandbox_freshchat_url(s->sandbox), s->folder, s->folder, more_keys, agent, (long long)o->replay_window_seconds,
+        o->freshchat_more ? o->freshchat_more : "", sandbox_freshdesk_url(s->sandbox), s->folder, s->folder,
+        o->freshdesk_more ? o->freshdesk_more : "", caller ? caller : "", widget, o->priorities ? o->priorities : "",
+        o->gather_quiet_ms, o->gather_max_ms, o->context_wait_ms, o->connect_timeout_ms, o->request_timeout_ms,
+        o->settle_ms, o->retry_first_ms, o->retry_max_ms, o->silent_child_seconds, o->stop_seconds,
+        o->timing_more ? o->timing_more : "");
     if (length < 0)
         abort();
     write_file(s, "deskbell.conf", 0600, text);
@@ -206,7 +209,29 @@ const char *scenario_path(struct scenario *s, const char *name)
     return path;
 }
 
+void scenario_configure(struct scenario *s, const struct scenario_options *options)
+{
+    s->options = *options;
+    write_config(s);
+}
+
+const struct scenario_options *scenario_options(const struct scenario *s)
+{
+    return &s->options;
+}
+
 // ---------------------------------------------------------------- start
+static int listen_on(const char *address, int port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, address, &to.sin_addr);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        bind(fd, (struct sockaddr *)&to, sizeof to) != 0 || listen(fd, 4096) != 0)
+        scenario_fail("cannot listen on %s:%d: %s", address, port, strerror(errno));
+    return fd;
+}
+
 struct scenario *scenario_begin(void **state, const struct scenario_options *options)
 {
     static int count;
@@ -256,6 +281,15 @@ struct scenario *scenario_begin(void **state, const struct scenario_options *opt
     write_file(s, "freshchat.pem", 0644, sandbox_public_key(s->sandbox));
     write_config(s);
 
+    s->sockets[0] = s->sockets[1] = -1;
+    if (s->options.socket_units) {
+        s->sockets[0] = listen_on(s->address, s->port);
+        s->sockets[1] = listen_on(s->address, s->admin_port);
+    }
+    char fail[PATH_BYTES];
+    snprintf(fail, sizeof fail, "DESKBELL_TEST_FAIL=%s/state", s->folder);
+    if (s->options.fail_seam)
+        s->options.environment[SCENARIO_ENVIRONMENT - 1] = fail;
     scenario_launch(s);
     memset(s->options.environment, 0, sizeof s->options.environment);
     scenario_await_ready(s);
@@ -270,7 +304,8 @@ void scenario_launch(struct scenario *s)
     snprintf(log, sizeof log, "%s/log", s->folder);
     const char *arguments[] = {"-c", scenario_config(s), NULL};
     s->supervisor =
-        processes_start(DESKBELL_BIN_DIR "/deskbelld", arguments, s->options.environment, SCENARIO_ENVIRONMENT, log);
+        processes_start_with_sockets(DESKBELL_BIN_DIR "/deskbelld", arguments, s->options.environment,
+                                     SCENARIO_ENVIRONMENT, log, s->options.socket_units ? s->sockets : NULL);
     if (s->supervisor < 0)
         scenario_fail("cannot start deskbelld: %s", strerror(errno));
 }
@@ -388,6 +423,8 @@ int scenario_teardown(void **state)
     }
     int result = processes_kill_all() ? 0 : -1;
     sandbox_free(&s->sandbox);
+    for (int i = 0; s->options.socket_units && i < 2; i++)
+        close(s->sockets[i]);
     if (!getenv("DESKBELL_SCENARIO_KEEP"))
         nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     for (size_t i = 0; i < s->path_count; i++)

@@ -29,6 +29,10 @@ struct scenario_options {
     int silent_child_seconds, stop_seconds;
     int max_body_bytes;
     int64_t replay_window_seconds;
+    bool fail_seam;               // DESKBELL_TEST_FAIL is the state folder (proto/seam.h), in the first run only
+    bool socket_units;            // the test holds both listening sockets, as systemd would
+    const char *log_level;        // NULL: "debug"
+    const char *workers_more;     // further words for the section workers; NULL: none
     const char *webhook_key_file; // a further public key; NULL: only the sandbox's
     const char *freshchat_more;   // further lines for the section freshchat, "poll_seconds = 1"; NULL: none
     const char *freshdesk_more;   // the same for freshdesk
@@ -60,6 +64,10 @@ void scenario_start(struct scenario *s);
 // The same without waiting.
 void scenario_launch(struct scenario *s);
 void scenario_await_ready(struct scenario *s);
+
+// Writes the configuration anew with these options (only what is in the file counts), for a reload or the next start.
+void scenario_configure(struct scenario *s, const struct scenario_options *options);
+const struct scenario_options *scenario_options(const struct scenario *s);
 
 // SIGTERM; fails the test unless deskbelld leaves with 0 in time and leaves no process behind.
 void scenario_stop(struct scenario *s);
