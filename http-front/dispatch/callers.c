@@ -2,7 +2,10 @@
 // Whose call it is. The ledger knows which conversation a number or a user was last active in, and which call a number
 // last made; so a call finds the ticket of the live conversation, and somebody who dials again that of the first call.
 // Dispatcher's thread. Calls of one number come at the same time when it is dialled again and again: while one of them
-// opens a ticket, the others wait, and then join it.
+// opens a ticket, the others wait, and then join it. A chat that begins after its customer called, or asked to be
+// called back, has a ticket of its own, as ever: a chat's ticket leads back to its conversation, the call's to the
+// call, and nobody else's replies could tell which is meant. The two name each other.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +34,8 @@ void callers_put(const struct dispatcher *self, const struct lane *lane, struct 
     struct ticket row = {lane->conversation, lane->updated_ms};
     if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
         ledger_put_by(batch, own ? LEDGER_BY_CALLER : LEDGER_BY_PHONE, phone, &row);
-    if (!own && *lane->user)
-        ledger_put_by(batch, LEDGER_BY_USER, lane->user, &row);
+    if (*lane->user)
+        ledger_put_by(batch, own ? LEDGER_BY_ASKER : LEDGER_BY_USER, lane->user, &row);
 }
 
 // The lane under that row, if it has a ticket, is another than `not_this` and was alive within `within_ms`.
@@ -56,7 +59,38 @@ bool callers_live(struct dispatcher *self, const struct event *event, struct lan
     const char *own = event->conversation;
     return alive(self, LEDGER_BY_USER, event->user, own, ALIVE_MS, lane, arena) ||
            alive(self, LEDGER_BY_PHONE, event->phone, own, ALIVE_MS, lane, arena) ||
-           alive(self, LEDGER_BY_CALLER, event->phone, own, AGAIN_MS, lane, arena);
+           alive(self, LEDGER_BY_CALLER, event->phone, own, AGAIN_MS, lane, arena) ||
+           alive(self, LEDGER_BY_ASKER, event->user, own, AGAIN_MS, lane, arena);
+}
+
+static void tell(struct dispatcher *self, const char *conversation, const char *words, struct ledger_batch *batch)
+{
+    struct conversation *told = schedule_open(self, conversation);
+    struct followup notice = {.kind = EVENT_NOTICE, .reason = words};
+    if (told) // else logged; a reference is no promise
+        record_followup(self, told, batch, &notice);
+}
+
+void callers_cross(struct dispatcher *self, const struct conversation *conversation, struct ledger_batch *batch)
+{
+    char phone[PHONE_BYTES];
+    struct arena *arena = arena_new();
+    struct lane lane = lanes_record(conversation, arena);
+    struct lane call;
+    (void)phone_e164(lane.context.phone, self->options.config->freshcaller.country_code, phone);
+    if ((alive(self, LEDGER_BY_CALLER, phone, lane.conversation, AGAIN_MS, &call, arena) ||
+         alive(self, LEDGER_BY_ASKER, lane.user, lane.conversation, AGAIN_MS, &call, arena)) &&
+        call.ticket_id != lane.ticket_id) {
+        bool asked = strncmp(call.conversation, "callback:", 9) == 0;
+        tell(self, lane.conversation,
+             arena_printf(arena, "%s a short while ago: see ticket #%" PRIu64 ".",
+                          asked ? "This customer asked to be called back" : "This customer called", call.ticket_id),
+             batch);
+        tell(self, call.conversation,
+             arena_printf(arena, "The customer writes in the chat now: see ticket #%" PRIu64 ".", lane.ticket_id),
+             batch);
+    }
+    arena_free(&arena);
 }
 
 // ---- one at a time --------------------------------------------------------------------------------------------------

@@ -333,6 +333,9 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
                                                     : "",
                        report->took_ms);
     const char *live = out->step == STEP_JOIN_CALL ? out->job.live_conversation : NULL;
+    bool opened = (out->step == STEP_CREATE_TICKET || out->step == STEP_LOOK_TICKET) && report->ticket_id;
+    if (opened && !lanes_is_own(conversation->id))
+        callers_cross(self, conversation, batch);
     if (live && *live && report->ticket_id)
         record_history(self, batch, live, "a call joined the ticket", report->ticket_id, conversation->id, 0);
     if (gives_up(self, out, report)) {

@@ -203,6 +203,9 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
 void callers_put(const struct dispatcher *self, const struct lane *lane, struct ledger_batch *batch);
 /** The lane of the live conversation, or of the call a short while ago, of that user or number, with its ticket. */
 bool callers_live(struct dispatcher *self, const struct event *event, struct lane *lane, struct arena *arena);
+/** The conversation's ticket was just opened: if its customer called a short while ago, both tickets name each other.
+ */
+void callers_cross(struct dispatcher *self, const struct conversation *conversation, struct ledger_batch *batch);
 /** The item is about to open a ticket for that number. False: another one is at it. */
 bool callers_begin(struct dispatcher *self, const struct item *item, const char *phone);
 /** The item goes: it opens nothing any more. */

@@ -21,7 +21,7 @@ static int usage(FILE *out, int code)
         "usage: deskbell-sandbox [--listen 127.0.0.1:PORT] [--freshchat-webhook URL] [--freshdesk-webhook URL]\n"
         "                        [--state DIR | --trial DIR] [--bare] [--first-ticket N] [--senders N] [--ready-url "
         "URL] [--limit MS] "
-        "[--play[=N]]\n"
+        "[--play[=N]] [--call]\n"
         "\n"
         "  --listen             address and port, 0 for any free one (default 127.0.0.1:0)\n"
         "  --freshchat-webhook  where Freshchat's signed events are sent\n"
@@ -37,7 +37,8 @@ static int usage(FILE *out, int code)
         "  --bare               a helpdesk without the ticket fields and the rule, for deskbellctl provision\n"
         "  --ready-url URL      with --play: begin when this answers 200\n"
         "  --limit MS           with --play: the longest a step may take (default 2000)\n"
-        "  --play[=N]           play one or N conversations, print the times, exit 0, or 1 when a step was too slow\n",
+        "  --play[=N]           play one or N conversations, print the times, exit 0, or 1 when a step was too slow\n"
+        "  --call               with --play: the customer of a single conversation calls, too\n",
         out);
     return code;
 }
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
         {"play", optional_argument, NULL, 'p'},
         {"trial", required_argument, NULL, 'T'},
         {"bare", no_argument, NULL, 'b'},
+        {"call", no_argument, NULL, 'k'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -114,6 +116,7 @@ int main(int argc, char **argv)
     static char credentials[80], chat_url[128], desk_url[128];
     bool listens = false;
     int rounds = 0, option, code = 0;
+    bool calls = false;
     int64_t limit_ms = 2000, started = sandbox_now_us();
     sandbox_options_init(&options);
     options.on_event = print_event;
@@ -144,6 +147,8 @@ int main(int argc, char **argv)
             trial = optarg;
         else if (option == 'b')
             options.no_fields = true, options.default_rule = false;
+        else if (option == 'k')
+            calls = true;
         else if (option == 'h')
             return usage(stdout, 0);
         else if (option == '?')
@@ -214,7 +219,7 @@ int main(int argc, char **argv)
                     wait_url != NULL ? wait_url : "the webhook address (none given)");
             code = 1;
         } else {
-            code = play(sb, rounds, limit_ms, &stopping);
+            code = play(sb, rounds, limit_ms, calls, &stopping);
         }
         // The waiter may still be waiting; a signal to ourselves ends it the way a user's would.
         pthread_kill(waiter, SIGTERM);

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+// Deskbell asks for calls, nobody tells it of them.
+enum { CALL_MORE_MS = 3000 };
+
 static size_t discard(char *data, size_t size, size_t count, void *argument)
 {
     (void)data;
@@ -91,18 +94,29 @@ static int64_t message_at(struct sandbox *sb, const char *conversation_id, const
     return at;
 }
 
-// One conversation. *ticket_us is set to the time from webhook sent to ticket existing.
-static bool play_one(struct sandbox *sb, int round, int64_t limit_ms, bool print, int64_t *ticket_us)
+// The customer calls and nobody answers: the chat's own ticket says so and rises.
+static bool play_call(struct sandbox *sb, int64_t ticket_id, const char *phone, int64_t limit_ms)
 {
-    char email[64], reference[64], first_id[SANDBOX_ID_SIZE];
+    int64_t start = sandbox_now_us();
+    sandbox_phone_call(sb, phone, "Mia Lund", NULL, 20);
+    bool good = sandbox_wait_entry(sb, ticket_id, "Missed call", limit_ms);
+    return step("missed call -> ticket", good, start, entry_at(sb, ticket_id, "Missed call"), limit_ms, true);
+}
+
+// One conversation. *ticket_us is set to the time from webhook sent to ticket existing.
+static bool play_one(struct sandbox *sb, int round, int64_t limit_ms, bool print, bool calls, int64_t *ticket_us)
+{
+    char email[64], phone[64], reference[64], first_id[SANDBOX_ID_SIZE];
     struct sandbox_customer customer;
     struct sandbox_ticket ticket;
     snprintf(email, sizeof email, "mia.lund.%d@mail.example", round);
+    snprintf(phone, sizeof phone, "+3120555%04d", round % 10000);
     snprintf(reference, sizeof reference, "shop-%d", round);
     sandbox_customer_new(sb,
                          &(struct sandbox_customer_info){.first_name = "Mia",
                                                          .last_name = "Lund",
                                                          .email = email,
+                                                         .phone = phone,
                                                          .reference_id = reference,
                                                          .cart_value = "249.50",
                                                          .friction_score = "70",
@@ -132,6 +146,8 @@ static bool play_one(struct sandbox *sb, int round, int64_t limit_ms, bool print
     if (!step("agent's reply -> chat", good, start, message_at(sb, customer.conversation_id, "valid again"), limit_ms,
               print))
         return false;
+    if (calls && !play_call(sb, ticket_id, phone, limit_ms + CALL_MORE_MS))
+        return false;
     // The attempt is logged when it has been answered, which can be a moment after the ticket exists.
     sandbox_wait_webhooks_idle(sb, limit_ms);
     int64_t sent = sent_at(sb, first_id);
@@ -145,14 +161,14 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-int play(struct sandbox *sb, int rounds, int64_t limit_ms, const volatile bool *stop)
+int play(struct sandbox *sb, int rounds, int64_t limit_ms, bool calls, const volatile bool *stop)
 {
     int64_t *times = calloc((size_t)rounds, sizeof *times);
     int done = 0;
     if (times == NULL)
         abort();
     while (done < rounds && !*stop) {
-        if (!play_one(sb, done, limit_ms, rounds == 1, &times[done]))
+        if (!play_one(sb, done, limit_ms, rounds == 1, calls && rounds == 1, &times[done]))
             break;
         done++;
     }

@@ -23,6 +23,13 @@ static const struct sandbox_customer_info ada = {.first_name = "Ada",
                                                  .friction_score = "5",
                                                  .screen = "basket"};
 
+static const struct sandbox_customer_info hal = {.first_name = "Hal",
+                                                 .email = "hal@mail.example",
+                                                 .phone = "+44 20 7946 0555",
+                                                 .cart_value = "20.00",
+                                                 .friction_score = "5",
+                                                 .screen = "basket"};
+
 static void a_call_joins_the_live_conversation(void **state)
 {
     struct scenario *s = calling_begin(state, NULL);
@@ -188,6 +195,13 @@ static void a_shopper_is_called_back(void **state)
     sandbox_phone_ends(sb, call, 90, SANDBOX_PHONE_ANSWERED);
     call_is_noted(s, opened, call, 1, SOON_MS);
     ticket_says(s, opened, "called by Anna Berg");
+    // Who asked first and writes then has two tickets, which name each other.
+    customer_arrives(s, "hal", &hal);
+    customer_writes(s, "hal", "Still waiting for your call");
+    int64_t chat = ticket_appears_within(s, "hal", SOON_MS);
+    assert_true(sandbox_wait_entry(sb, chat, "This customer called a short while ago", SOON_MS));
+    assert_true(sandbox_wait_entry(sb, opened, "The customer writes in the chat now", SOON_MS));
+    everything_settles_within(s, QUIET_MS);
     calls_are(s, SANDBOX_FC_MESSAGE_POST, 0);
     no_dead_letters(s);
     scenario_end(s);
