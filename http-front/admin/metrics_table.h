@@ -51,6 +51,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(GAPS_REPAIRED, "deskbell_gaps_repaired_total", "", "",                                                           \
       "Chat messages that a poll found and no webhook had told of.")                                                   \
     X(CALL_EVENTS, "deskbell_call_events_total", "", "", "Calls, and news of calls, that the poll of calls found.")    \
+    X(CALLS_UNREADABLE, "deskbell_calls_unreadable_total", "", "", "Entries in lists of calls that are no call.")      \
     X(POLL_HINTS, "deskbell_poll_hints_total", "", "",                                                                 \
       "Tickets that a poll found changed since their entries were listed.")                                            \
     X(WORKERS_REAPED, "deskbell_workers_reaped_total", "", "", "Workers that died or were replaced.")                  \

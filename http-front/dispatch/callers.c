@@ -16,6 +16,7 @@
 enum {
     ALIVE_MS = 24 * 60 * 60 * 1000, // a conversation that nothing was said in for longer is not open any more
     AGAIN_MS = 60 * 60 * 1000,      // who calls again within it means the same
+    CROSS_MS = 2000,
 };
 
 struct caller {
@@ -66,7 +67,8 @@ bool callers_live(struct dispatcher *self, const struct event *event, struct lan
 static void tell(struct dispatcher *self, const char *conversation, const char *words, struct ledger_batch *batch)
 {
     struct conversation *told = schedule_open(self, conversation);
-    struct followup notice = {.kind = EVENT_NOTICE, .reason = words};
+    // The other lane is idle and could go at once, before the batch that holds its event is on disk.
+    struct followup notice = {.kind = EVENT_NOTICE, .delay_ms = CROSS_MS, .reason = words};
     if (told) // else logged; a reference is no promise
         record_followup(self, told, batch, &notice);
 }

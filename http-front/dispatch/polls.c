@@ -176,7 +176,7 @@ static bool is_settled(struct dispatcher *self, const struct change *change, str
     const char *id = change->conversation;
     if (ledger_ticket(self->options.ledger, change->ticket_id, &ticket, arena) == LEDGER_OK)
         id = ticket.conversation;
-    if (!*id)
+    if (!*id || lanes_is_call(id)) // nobody in the chat waits for a word on a call's ticket
         return true;
     struct conversation *conversation = zhashx_lookup(self->conversations, id);
     struct lane lane;
@@ -237,7 +237,7 @@ static bool normalise_call(struct dispatcher *self, const struct blob *json, str
                                         .now_ms = clock_wall_ms()};
     struct normalised normalised = normalise_freshcaller(json->data, json->size, &options, arena);
     if (normalised.result != NORMALISE_EVENT)
-        log_warn("call_unreadable", "problem=%s", answer_word(normalised.answer));
+        metrics_count(METRIC_CALLS_UNREADABLE); // not logged: each round would say it again
     *event = normalised.event;
     return normalised.result == NORMALISE_EVENT;
 }

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls in the dispatcher: whose ticket is named to the worker, one ticket for who dials again, what a lane remembers,
+// and that none of it is taken for a conversation in the chat.
+#include "tests/unit/test_dispatch.h"
+
+#include "http-front/ledger/ledger.h"
+
+#define PHONE "+442079460101"
+
+static void rings(struct fixture *f, const char *id, const char *user)
+{
+    char key[64], lane[64];
+    bool wish = *user != '\0';
+    snprintf(key, sizeof key, "freshcaller:call:%s:1", id);
+    snprintf(lane, sizeof lane, "%s:%s", wish ? "callback" : "call", id);
+    struct event event = {.kind = wish ? EVENT_CALLBACK : EVENT_CALL,
+                          .key = key,
+                          .conversation = lane,
+                          .user = user,
+                          .phone = wish ? "" : PHONE,
+                          .time_ms = wall(),
+                          .call = {.id = strtoull(id, NULL, 10), .state = CALL_MISSED}};
+    assert_int_equal(committer_accept(f->committer, &event), ACCEPT_STORED);
+}
+
+// Opens the ticket of a conversation whose customer has that number.
+static void chats(struct fixture *f, const char *conversation, uint64_t ticket, const char *phone)
+{
+    struct worker *w;
+    says(f, EVENT_CUSTOMER_MESSAGE, conversation, conversation);
+    struct job job = expect_job(f, STEP_READ_CUSTOMER, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_TICKET});
+    job = expect_job(f, STEP_CREATE_TICKET, &w);
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE,
+                                .ticket_id = ticket,
+                                .requester_id = 7,
+                                .context_known = true,
+                                .context = {.read = true, .phone = phone}});
+    await_ack(w, job.job_id);
+}
+
+static void the_live_conversations_ticket_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct lane lane;
+    f->config.freshcaller.country_code = (char[]){"44"};
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "50", "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 0);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+    chats(f, "c1", 42, "020 7946 0101"); // as people write it
+    chats(f, "c2", 43, "+31 20 123 45 67");
+    rings(f, "51", "");
+    job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 42);
+    assert_int_equal(job.live_requester, 7);
+    assert_string_equal(job.live_conversation, "c1");
+    send_report(
+        w, &job,
+        (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CALL_NOTE, .ticket_id = 42, .requester_id = 7});
+    job = expect_job(f, STEP_CALL_NOTE, &w);
+    assert_int_equal(job.lane.ticket_id, 42);
+    struct written note = {"500", 1};
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE, .leg = {51, CALL_TOLD_MISSED}, .desk_written = {&note, 1}});
+    await_ack(w, job.job_id);
+
+    // The ticket stays the conversation's, and what the call's lane knows outlives the front.
+    struct ticket ticket;
+    assert_int_equal(ledger_ticket(f->ledger, 42, &ticket, f->arena), LEDGER_OK);
+    assert_string_equal(ticket.conversation, "c1");
+    end(f);
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    assert_int_equal(ledger_lane(f->ledger, "call:51", &lane, f->arena), LEDGER_OK);
+    assert_int_equal(lane.legs.count, 1);
+    assert_int_equal(lane.legs.items[0].told, CALL_TOLD_MISSED);
+    // By the chat's user: the fixture's "u" wrote in c2 last.
+    rings(f, "52", "u");
+    job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_string_equal(job.live_conversation, "c2");
+}
+
+static void who_was_silent_for_a_day_is_not_live(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct lane old = {.conversation = "old",
+                       .user = "u",
+                       .ticket_id = 42,
+                       .updated_ms = wall() - (uint64_t)DAY - 60000,
+                       .context = {.read = true, .phone = PHONE}};
+    knows(f, old);
+    struct ledger_batch *batch = ledger_batch_new();
+    ledger_put_by(batch, LEDGER_BY_PHONE, PHONE, &(struct ticket){"old", old.updated_ms});
+    assert_true(ledger_write(f->ledger, batch));
+    ledger_batch_free(&batch);
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "51", "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 0);
+}
+
+static void who_dials_again_gets_one_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job job, none;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "51", "");
+    rings(f, "52", "");
+    for (int i = 0; i < 2; i++) {
+        job = expect_job(f, STEP_JOIN_CALL, &w);
+        send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_CALL_TICKET});
+    }
+    job = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
+    struct job second;
+    assert_false(next_job(f, 700, STEP_NONE, &second, &w)); // waits for that ticket
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE,
+                                .ticket_id = 42,
+                                .context_known = true,
+                                .context = {.phone = PHONE},
+                                .leg = {51, CALL_TOLD_MISSED}});
+    second = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(second.live_ticket, 42);
+    // One that was refused makes room, too.
+    send_report(w, &second, (struct report){.outcome = OUTCOME_DONE});
+    assert_false(next_job(f, 200, STEP_NONE, &none, &w));
+}
+
+static void a_step_can_be_put_off(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job none;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "51", "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    int64_t from = clock_mono_ms();
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_READ_CALL, .delay_ms = 600});
+    assert_false(next_job(f, 300, STEP_NONE, &none, &w));
+    job = expect_job(f, STEP_READ_CALL, &w);
+    assert_true(clock_mono_ms() - from >= 590);
+}
+
+static void a_calls_ticket_is_no_conversations(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job none;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    hints(f, 77);
+    struct job job = expect_job(f, STEP_READ_TICKET, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .ticket_id = 77, .link_conversation = "call:51"});
+    await_ack(w, job.job_id);
+    assert_false(next_job(f, 200, STEP_NONE, &none, &w)); // nothing is listed, nothing goes to any chat
+    struct ticket ticket;
+    assert_int_equal(ledger_ticket(f->ledger, 77, &ticket, f->arena), LEDGER_ABSENT);
+}
+
+static void calls_that_a_poll_lists_enter_once(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job job, none;
+    static const char json[] = "{\"id\":51,\"direction\":\"incoming\",\"created_time\":\"2025-03-04T10:22:00Z\","
+                               "\"updated_time\":\"2025-03-04T10:23:00Z\",\"participants\":[{\"participant_type\":"
+                               "\"Customer\",\"caller_number\":\"" PHONE "\",\"call_status\":3,\"duration\":20}]}";
+    struct raw raws[] = {{.json = {(const uint8_t *)json, sizeof json - 1}},
+                         {.json = {(const uint8_t *)"{}", 2}}, // no call: passed over
+                         {.json = {(const uint8_t *)json, sizeof json - 1}}};
+    f->config.freshcaller.enabled = true;
+    f->config.freshcaller.poll_seconds = 1;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    struct job poll = expect_job(f, STEP_LIST_CALLS, &w);
+    assert_string_equal(poll.lane.conversation, "poll:freshcaller");
+    send_report(w, &poll,
+                (struct report){.outcome = OUTCOME_DONE, .mark_ms = 5000, .listed_ms = 4000, .raws = {raws, 3}});
+    assert_true(next_job(f, PATIENCE_MS, STEP_NONE, &job, &w));
+    assert_int_equal(job.step, STEP_JOIN_CALL);
+    assert_int_equal(job.events.items[0].call.state, CALL_MISSED);
+    assert_string_equal(job.events.items[0].phone, PHONE);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+    poll = expect_job(f, STEP_LIST_CALLS, &w);
+    assert_int_equal(poll.lane.mark_ms, 5000);
+    assert_int_equal(poll.lane.listed_ms, 4000);
+    send_report(w, &poll, (struct report){.outcome = OUTCOME_DONE, .mark_ms = 6000, .raws = {raws, 3}});
+    assert_false(next_job(f, 500, STEP_NONE, &none, &w)); // known by its key
+}
+
+static void a_chat_after_a_call_names_its_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "51", "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_CALL_TICKET});
+    job = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE,
+                                .ticket_id = 42,
+                                .context_known = true,
+                                .context = {.phone = PHONE},
+                                .leg = {51, CALL_TOLD_MISSED}});
+    await_ack(w, job.job_id);
+    chats(f, "c1", 43, PHONE);
+    bool on_chat = false, on_call = false;
+    for (int i = 0; i < 2; i++) {
+        job = expect_job(f, STEP_NOTICE_NOTE, &w);
+        on_chat |= job.lane.ticket_id == 43 && strstr(job.events.items[0].reason, "#42");
+        on_call |= job.lane.ticket_id == 42 && strstr(job.events.items[0].reason, "#43");
+    }
+    assert_true(on_chat && on_call);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_live_conversations_ticket_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_was_silent_for_a_day_is_not_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_dials_again_gets_one_ticket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_step_can_be_put_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_calls_ticket_is_no_conversations, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(calls_that_a_poll_lists_enter_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_chat_after_a_call_names_its_ticket, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
