@@ -23,8 +23,8 @@ enum config_check {
     CONFIG_CHECK_DIR,  // absolute path
     CONFIG_CHECK_FILE, // absolute path of a file: a secret itself, pasted here, is refused by this
     CONFIG_CHECK_FILE_OR_EMPTY,
-    CONFIG_CHECK_LISTEN,  // IPv4 address and port
-    CONFIG_CHECK_URL,     // https, or http on loopback
+    CONFIG_CHECK_LISTEN, // IPv4 address and port
+    CONFIG_CHECK_URL,    // https, or http on loopback
     CONFIG_CHECK_URL_OR_EMPTY,
     CONFIG_CHECK_PROXY,   // URL of a proxy, or empty
     CONFIG_CHECK_FIELD,   // name of a custom field: cf_...

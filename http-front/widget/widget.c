@@ -14,6 +14,7 @@
 
 #include "http-front/widget/squeeze.h"
 #include "http-front/widget/widget_files.h"
+#include "proto/phone.h"
 
 #define SCRIPT "text/javascript; charset=utf-8"
 // Other sites load the script: that is what it is for. Five minutes, so that a changed number is soon everywhere.
@@ -27,6 +28,9 @@
 #define SUPPORT_HEADERS                                                                                                \
     "Cache-Control: public, max-age=300\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n"                       \
     "Content-Security-Policy: object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+
+// As long as the configuration lets a number be, and long enough for phone_e164.
+#define PHONE_TEXT 64
 
 struct text {
     char *data;
@@ -62,14 +66,34 @@ static char *fill(const char *form, const char *mark, const char *with)
     return out.data;
 }
 
+// What a telephone is to dial: "+31 (0)20 123 45 67" is +31201234567. A number that is not plainly one is dialled as it
+// is written.
+static void dialled(const struct config *config, char out[PHONE_TEXT])
+{
+    const char *number = config->freshcaller.phone_number;
+    size_t used = 0;
+    if (phone_e164(number, config->freshcaller.country_code, out))
+        return;
+    for (; *number && used + 1 < PHONE_TEXT; number++)
+        if (strchr("+0123456789", *number))
+            out[used++] = *number;
+    out[used] = '\0';
+}
+
 // What the script is given. JSON's < > & could mean something to HTML if a page ever put the script inline.
 static char *config_json(const struct config *config)
 {
+    char dial[PHONE_TEXT];
     const char *const members[][2] = {
-        {"script", config->widget.script_url}, {"host", config->widget.host},
-        {"token", config->widget.token},       {"phone", config->freshcaller.phone_number},
-        {"hours", config->widget.call_hours},  {"zone", config->widget.call_time_zone},
+        {"script", config->widget.script_url},
+        {"host", config->widget.host},
+        {"token", config->widget.token},
+        {"phone", config->freshcaller.phone_number},
+        {"hours", config->widget.call_hours},
+        {"zone", config->widget.call_time_zone},
+        {"dial", dial},
     };
+    dialled(config, dial);
     json_t *json = json_object();
     // What is no UTF-8 is no JSON text: it is left out.
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
@@ -112,13 +136,13 @@ static char *phone_html(const struct config *config)
 {
     struct text out = {0};
     const char *number = config->freshcaller.phone_number;
+    char dial[PHONE_TEXT];
     add_text(&out, "");
     if (!*number)
         return out.data;
     add_text(&out, "<a id=\"call\" href=\"tel:");
-    for (const char *at = number; *at; at++)
-        if (strchr("+0123456789", *at))
-            add(&out, at, 1);
+    dialled(config, dial);
+    add_text(&out, dial);
     add_text(&out, "\">Call us ");
     add_html(&out, number);
     add_text(&out, "</a>");

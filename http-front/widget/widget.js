@@ -330,7 +330,7 @@
     };
     const nav = add(root, 'nav', ''), link = add(nav, 'a', ''), text = add(link, 'span', 'Call us');
     nav.hidden = !floats;
-    link.href = 'tel:' + config.phone.replace(/[^+\d]/g, '');
+    link.href = 'tel:' + config.dial;
     add(text, 'b', ' ' + config.phone); // hidden on phones, which dial
     add(text, 'small', [config.hours, config.zone].filter(Boolean).join(', '));
     if (config.callBack && tag) {
@@ -345,6 +345,7 @@
         form.then(show => show()).catch(() => {
           api.errors++;
           form = null;
+          nav.hidden = false;
           ask.textContent = 'Not available now, please call';
         });
       };

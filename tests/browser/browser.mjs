@@ -309,6 +309,13 @@ const tests = {
       await page.getByRole('dialog', {name: 'Call me back'}).waitFor();
       await page.context().close();
     }
+    // Gone after the page was loaded: the button says so, and the number is there.
+    const late = await openShop(browser);
+    await late.route(front + '/callback.js', route => route.abort());
+    await late.locator('deskbell-call').getByRole('button', {name: 'Call me back'}).click();
+    await late.locator('deskbell-call').getByRole('button', {name: 'Not available now, please call'}).waitFor();
+    assert.equal(await late.evaluate(() => window.deskbell.errors), 1);
+    await late.context().close();
     // And with the front gone there is only what the shop itself has.
     const page = await shop(browser);
     await page.route(front + '/**', route => route.abort());

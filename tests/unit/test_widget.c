@@ -62,7 +62,7 @@ static void the_script_is_under_12_kilobytes_and_complete(void **state)
     assert_non_null(strstr(widget->callback.headers, "Access-Control-Allow-Origin: *\r\n"));
     assert_int_equal(strlen(widget->script.text), widget->script.size);
     assert_null(strstr(widget->script.text, "DESKBELL_CONFIG"));
-    const char *end = "\"zone\":\"Europe/Amsterdam\",\"callBack\":true});";
+    const char *end = "\"zone\":\"Europe/Amsterdam\",\"dial\":\"+31201234567\",\"callBack\":true});";
     assert_string_equal(widget->script.text + widget->script.size - strlen(end), end);
     assert_non_null(strstr(widget->script.text, "\"phone\":\"+31 20 123 45 67\""));
     assert_string_equal(widget->script.type, "text/javascript; charset=utf-8");
@@ -121,7 +121,7 @@ static void the_support_page_dials_without_any_script(void **state)
     struct widget *widget = widget_of("freshcaller { phone_number = \"+31 (0)20-123 45 67\" }\n"
                                       "widget { call_hours = \"9-17\"  call_time_zone = \"Europe/Amsterdam\" }\n");
     (void)state;
-    assert_non_null(strstr(widget->support.text, "href=\"tel:+310201234567\">Call us +31 (0)20-123 45 67</a>"));
+    assert_non_null(strstr(widget->support.text, "href=\"tel:+31201234567\">Call us +31 (0)20-123 45 67</a>"));
     assert_non_null(strstr(widget->support.text, "<p>9-17, Europe/Amsterdam</p>"));
     assert_non_null(strstr(widget->support.text, "src=\"/widget.js\""));
     widget_free(&widget);
