@@ -192,6 +192,16 @@ static const char *raise_sentence(struct arena *arena, const struct rules_result
     return text_line(arena, sentence, SAID_BYTES);
 }
 
+// Whether the ticket's field has the cart's value already.
+static bool shows_cart(struct job_context *context, const json_t *ticket)
+{
+    const json_t *custom = json_object_get(ticket, "custom_fields");
+    const json_t *field = json_object_get(custom, context->config->freshdesk.cart_field);
+    uint64_t cents = 0;
+    return context->found.context.cart_valid && rules_money(fields_scalar(context->arena, field), &cents) &&
+           cents == context->found.context.cart_cents;
+}
+
 static void ticket_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct found *found = &context->found;
@@ -211,6 +221,9 @@ static void ticket_finish(struct job_context *context, const struct response *re
         flow_done(report, STEP_NONE, "");
         return;
     }
+    // A link that was rebuilt knows nothing, but what the ticket says its agent knows.
+    if (!known_of(context)->read && shows_cart(context, response->json))
+        found->omit |= TICKET_SHOWS_CART;
     struct rules_result rules = rules_apply(context->config, &found->context);
     const char *tags[RULES_MOST_TAGS + 1];
     size_t count = wanted_tags(context, &rules, tags);
@@ -239,7 +252,8 @@ static void conclude(struct job_context *context, struct report *report)
     struct rules_result rules = rules_apply(context->config, &found->context);
     rules_remember(context->arena, &found->context, &rules);
     found->context.unsure = false;
-    found->note = words_change(context->arena, known_of(context), &found->context, found->said);
+    bool told = (found->omit & TICKET_SHOWS_CART) && !*found->said;
+    found->note = told ? "" : words_change(context->arena, known_of(context), &found->context, found->said);
     if (*found->note) {
         flow_done(report, STEP_CHANGE_NOTE, "");
         return;

@@ -289,7 +289,7 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
         item->attempts++;
         item->not_before_mono_ms = now + backoff_ms(self, item->attempts);
     }
-    if (item->kind == EVENT_CONTEXT) {
+    if (item->kind == EVENT_CONTEXT && !item->doubt) {
         out->side->active = NULL; // never holds up messages
         if (report->http_status != HTTP_TOO_MANY)
             item->step = STEP_NONE; // from the beginning; what was found says what was raised, and what was refused

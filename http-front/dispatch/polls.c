@@ -326,6 +326,8 @@ void polls_rest(struct dispatcher *self, struct out *out)
         item->attempts = 0;
         item->deaths = 0;
         lanes_set_bytes(&item->found, NULL, 0);
+        if (rest_ms)
+            item->earliest_mono_ms = now + rest_ms; // a message does not hurry it either
         rest_ms = rest_ms ? rest_ms : interval_ms(self, item, now);
         item->not_before_mono_ms = now + rest_ms;
         item->accepted_ms = (uint64_t)clock_wall_ms() + rest_ms; // its place among the others: by when it is due
@@ -393,8 +395,8 @@ static void fail(struct dispatcher *self, struct out *out, bool refused, const c
         log_warn("poll_refused", "conversation=%s step=%s cause=%s", out->side->conversation->id, steps_name(out->step),
                  cause);
         out->rest_ms = REFUSED_MS;
-        if (out->item->kind == EVENT_POLL_CHAT || out->item->kind == EVENT_REFRESH)
-            out->after = AFTER_FINISH; // the conversation, or its customer, is not there any more
+        if (out->item->kind == EVENT_POLL_CHAT)
+            out->after = AFTER_FINISH; // the conversation is not there any more
     }
     polls_rest(self, out);
 }

@@ -237,6 +237,46 @@ static void a_failure_begins_anew_and_holds_up_nobody(void **state)
     done(w, &job, (struct report){0});
 }
 
+static void a_look_that_fails_is_made_again(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    chat_with_ticket(f);
+    writes(f, "c", "m1");
+    noted(f, "c");
+    struct job job = changed(f);
+    send_report(f->workers, &job,
+                (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CHANGE_NOTE, .found = cart(f, "80")});
+    job = expect_job(f, STEP_CHANGE_NOTE, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DOUBT, .cause = "timeout"});
+    for (int i = 0; i < 3; i++) {
+        job = expect_job(f, STEP_LOOK_CHANGE, &w);
+        has_cart(f, &job, "80");
+        send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 500, .cause = "no"});
+    }
+    job = expect_job(f, STEP_LOOK_CHANGE, &w);
+    done(w, &job, (struct report){0});
+    // A note that was refused for the moment is put together anew, and nothing of it is in doubt.
+    writes(f, "c", "m2");
+    noted(f, "c");
+}
+
+static void a_customer_who_is_gone_is_left_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    f->config.timing.context_refresh_seconds = 1;
+    chat_with_ticket(f);
+    writes(f, "c", "m1");
+    noted(f, "c");
+    struct job job = expect_job(f, STEP_REFRESH_CUSTOMER, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_REFUSED, .http_status = 404, .cause = "no such user"});
+    await_ack(w, job.job_id);
+    writes(f, "c", "m2");
+    noted(f, "c");
+    assert_false(next_job(f, 1200, STEP_REFRESH_CUSTOMER, &job, &w));
+}
+
 // ---- crashes --------------------------------------------------------------------------------------------------------
 
 static void a_crash_before_the_note_goes_on_and_one_after_it_looks(void **state)
@@ -361,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_budget_that_is_short_goes_to_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_change_at_a_time_and_a_rest_after_the_note, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failure_begins_anew_and_holds_up_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_that_fails_is_made_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_customer_who_is_gone_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_crash_before_the_note_goes_on_and_one_after_it_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_in_doubt_outlives_its_dead_letter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_that_is_not_found_is_opened_after_the_settling_time, set_up,

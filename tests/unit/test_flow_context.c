@@ -199,6 +199,24 @@ static void the_ticket_is_completed(void **state)
     case_free(c);
 }
 
+static void a_rebuilt_link_does_not_tell_what_the_ticket_says(void **state)
+{
+    (void)state;
+    static const char *const shown[] = {"20.0", "\"20.00 EUR\""};
+    for (size_t i = 0; i < 2; i++) {
+        struct flow_case *c = opened_without(4);
+        char ticket[128];
+        snprintf(ticket, sizeof ticket,
+                 "{\"id\":42,\"status\":2,\"priority\":2,\"tags\":[],\"custom_fields\":{\"cf_cart_value\":%s}}",
+                 shown[i]);
+        reads(c, FULL("20"), STEP_READ_TO_UPDATE);
+        updates(c, ticket, "{" FIELDS("20.0") "}");
+        case_outcome(c, OUTCOME_DONE, STEP_NONE);
+        assert_string_equal(c->report.context.cart, "20");
+        case_free(c);
+    }
+}
+
 static void what_was_known_stays_when_it_is_missing_now(void **state)
 {
     (void)state;
@@ -396,6 +414,7 @@ int main(void)
         cmocka_unit_test(nothing_new_costs_one_read),
         cmocka_unit_test(a_closed_ticket_is_left_alone),
         cmocka_unit_test(the_ticket_is_completed),
+        cmocka_unit_test(a_rebuilt_link_does_not_tell_what_the_ticket_says),
         cmocka_unit_test(what_was_known_stays_when_it_is_missing_now),
         cmocka_unit_test(a_refresh_reads_once_and_asks_for_more_only_after_a_change),
         cmocka_unit_test(a_ticket_that_was_read_too_long_ago_is_read_again),
