@@ -167,8 +167,7 @@ static size_t on_echo(char *data, size_t size, size_t count, void *context)
     return bytes;
 }
 
-void ask_own(const char *url, const char *body, const char *header, const char *proxy, int64_t timeout_ms,
-             struct echo *echo)
+void ask_own(const char *url, const char *body, const char *header, const struct way *way, struct echo *echo)
 {
     char error[CURL_ERROR_SIZE] = "";
     *echo = (struct echo){.status = 0};
@@ -183,10 +182,14 @@ void ask_own(const char *url, const char *body, const char *header, const char *
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+    if (*way->ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, way->ca_file);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    }
+    curl_easy_setopt(easy, CURLOPT_PROXY, way->proxy);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)way->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "deskbellctl/" DESKBELL_VERSION);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_echo);

@@ -51,10 +51,15 @@ struct echo {
     char problem[256]; // curl's words when there was no answer
 };
 
+// How one of Deskbell's own addresses is reached.
+struct way {
+    const char *proxy, *ca_file; // "" for none, and for the system's
+    int64_t timeout_ms;
+};
+
 /**
  * GET, or POST of `body` where it is not NULL, with one header line more (NULL: none), without any key. TLS is
- * verified, redirects are not followed. `proxy`: "" for none.
+ * verified, redirects are not followed.
  */
-void ask_own(const char *url, const char *body, const char *header, const char *proxy, int64_t timeout_ms,
-             struct echo *echo);
+void ask_own(const char *url, const char *body, const char *header, const struct way *way, struct echo *echo);
 #endif

@@ -104,15 +104,24 @@ static void hear_webhooks(struct doctor *self)
 
 // ---- its addresses --------------------------------------------------------------------------------------------------
 
+// Outwards as the workers go to Freshchat, here directly.
+static struct way way_of(const struct doctor *self, bool outwards)
+{
+    const struct config *config = self->config;
+    return (struct way){.proxy = outwards ? config->freshchat.proxy : "",
+                        .ca_file = outwards ? config->freshchat.ca_file : "",
+                        .timeout_ms = config->timing.request_timeout_ms};
+}
+
 static void post(struct doctor *self, const char *base, bool through_proxy)
 {
+    const struct way way = way_of(self, through_proxy);
     for (size_t i = 0; i < sizeof deliveries / sizeof *deliveries; i++) {
         char url[1200];
         struct echo echo;
         snprintf(url, sizeof url, "%s%s", base, deliveries[i].path);
         const struct judge_webhook asked = {url, deliveries[i].header, through_proxy};
-        ask_own(url, deliveries[i].body, deliveries[i].line, through_proxy ? self->config->freshchat.proxy : "",
-                self->config->timing.request_timeout_ms, &echo);
+        ask_own(url, deliveries[i].body, deliveries[i].line, &way, &echo);
         judge_webhook(self->findings, &asked, &echo);
     }
 }
@@ -142,7 +151,8 @@ static void post_here(struct doctor *self)
     if (!reach(self->config->front.admin_listen, base))
         return;
     snprintf(url, sizeof url, "%s/readyz", base);
-    ask_own(url, NULL, NULL, "", self->config->timing.request_timeout_ms, &echo);
+    const struct way way = way_of(self, false);
+    ask_own(url, NULL, NULL, &way, &echo);
     judge_admin(self->findings, url, &echo);
 }
 
@@ -152,7 +162,8 @@ static void post_through_proxy(struct doctor *self)
     struct echo echo;
     post(self, self->public_url, true);
     snprintf(url, sizeof url, "%s/metrics", self->public_url);
-    ask_own(url, NULL, NULL, self->config->freshchat.proxy, self->config->timing.request_timeout_ms, &echo);
+    const struct way way = way_of(self, true);
+    ask_own(url, NULL, NULL, &way, &echo);
     judge_admin_is_private(self->findings, url, &echo);
 }
 
@@ -164,7 +175,8 @@ void doctor_daemon(struct doctor *self)
                      "Its control socket is closed to you.");
     else if (code)
         findings_add(self->findings, VERDICT_WARN, "deskbelld",
-                     "systemctl enable --now deskbell.socket deskbell-admin.socket deskbell.service",
+                     self->installed ? "systemctl enable --now deskbell.socket deskbell-admin.socket deskbell.service"
+                                     : "Start it with this configuration: deskbelld -c FILE.",
                      "It does not run, so its addresses and webhooks were not looked at.");
     else
         hear_status(self);

@@ -35,7 +35,7 @@ name=desk.example.com
 mkdir -m 0700 "$work/state" "$work/run" "$work/secrets" "$work/t"
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$name" \
-    -addext "subjectAltName=DNS:$name" -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
+    -addext "subjectAltName=DNS:$name,IP:$address" -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
 cat "$work/cert.pem" "$work/key.pem" >"$work/both.pem"
 
 # ---- the example, with the lines marked HERE made ours
@@ -117,6 +117,7 @@ front { listen = "$address:8080"  admin_listen = "$address:9464" }
 freshchat {
     api_url = "$url/v2"  token_file = "$work/secrets/freshchat.token"
     webhook_key_files = {"$work/secrets/freshchat-webhook.pem"}  agent_id = "$(cat "$work/secrets/freshchat.agent")"
+    ca_file = "$work/cert.pem"
 }
 freshdesk {
     api_url = "$url/api/v2"  key_file = "$work/secrets/freshdesk.key"
@@ -143,6 +144,11 @@ else
     grep -qx "TLSv1.3 POST /webhooks/freshchat 200" "$work/access.log" || die "no webhook over TLS 1.3: $(cat "$work/access.log")"
 fi
 grep -qx "TLSv1.3 POST /webhooks/freshdesk 200" "$work/access.log" || die "no hint over TLS 1.3: $(cat "$work/access.log")"
+
+# ---- what doctor says of the way from outside in; the sandbox is gone, so other things are wrong
+"$bin/deskbellctl" -c "$work/d.conf" doctor --public-url "https://$address:8443" >"$work/doctor.log" 2>&1 || true
+[ "$(grep -cE '^ok +public address .*answers, and refuses a wrong delivery' "$work/doctor.log")" = 2 ] || die "doctor: $(cat "$work/doctor.log")"
+! grep -E '^(FAIL|warn) +(public|admin) address' "$work/doctor.log" || die "doctor fails the example"
 
 # ---- what must not pass
 answer() { # CODES CURL-ARGUMENT... PATH: the status must be one of CODES

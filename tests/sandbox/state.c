@@ -154,9 +154,11 @@ bool state_trial(const char *folder, struct sandbox *sb, const char *context_key
     if (bare)
         printf("  deskbellctl -c %s provision \\\n      --key-file %s/freshdesk-admin.key --public-url http://%s:%s\n",
                config, path, host, STATE_TRIAL_FRONT);
-    printf("  deskbellctl -c %s doctor\n  deskbelld -c %s\n\n"
+    // Not everybody's PATH has it.
+    const char *daemon = access("/usr/sbin/deskbelld", X_OK) == 0 ? "/usr/sbin/deskbelld" : "deskbelld";
+    printf("  deskbellctl -c %s doctor\n  %s -c %s\n\n"
            "Then open %s/shop, write in the chat, and answer at %s/desk. ctrl-C ends it.\n\n",
-           config, config, url, url);
+           config, daemon, config, url, url);
     fflush(stdout);
     return true;
 }
