@@ -172,7 +172,7 @@ void doctor_daemon(struct doctor *self)
     int code = self->front ? 0 : knock(self->runtime_dir);
     if (code == EACCES)
         findings_add(self->findings, VERDICT_UNKNOWN, "deskbelld", "Be root, or a member of the group deskbell.",
-                     "Its control socket is closed to you.");
+                     "Its control socket is closed to you, so its addresses and webhooks were not looked at.");
     else if (code)
         findings_add(self->findings, VERDICT_WARN, "deskbelld",
                      self->installed ? "systemctl enable --now deskbell.socket deskbell-admin.socket deskbell.service"
@@ -180,10 +180,10 @@ void doctor_daemon(struct doctor *self)
                      "It does not run, so its addresses and webhooks were not looked at.");
     else
         hear_status(self);
-    if (!code)
+    if (!code) {
         hear_webhooks(self);
-    if (!code || code == EACCES)
         post_here(self);
+    }
     if (self->public_url)
         post_through_proxy(self);
 }

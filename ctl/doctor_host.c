@@ -56,6 +56,10 @@ static void look_at_public_key(struct doctor *self, const char *path)
     static const char check[] = "webhook key";
     char why[ASK_WHY_BYTES];
     const char *wrong = NULL;
+    if (doctor_may_not_read(path)) {
+        findings_add(self->findings, VERDICT_UNKNOWN, check, BE_A_MEMBER, "%s may not be read by you.", path);
+        return;
+    }
     struct secret *text = secret_read_public(path, why, sizeof why);
     if (!text) {
         findings_add(self->findings, VERDICT_FAIL, check,

@@ -25,7 +25,7 @@ static json_t *answer_of(struct scenario *s, const char *config, int code, const
     size_t count = 3;
     char *output = NULL;
     json_error_t problem;
-    for (size_t i = 0; words[i] && i < OPERATOR_WORDS; i++)
+    for (size_t i = 0; i < OPERATOR_WORDS && words[i]; i++)
         all[count++] = words[i];
     all[count] = NULL;
     int left = operator_types(s, all, &output);
