@@ -149,8 +149,8 @@ struct desk_rule_state desk_rule_look(const json_t *rule, const char *url, struc
 
 bool desk_rule_is_good(const struct desk_rule_state *state)
 {
-    return state->active && state->performer && state->reply && state->note && !state->conditions && state->url &&
-           state->content && state->token != DESK_TOKEN_WRONG;
+    return state->active && state->performer && state->reply && state->note && state->url && state->content &&
+           state->token != DESK_TOKEN_WRONG;
 }
 
 void desk_rule_judge(struct findings *findings, const struct desk_rule_state *state)

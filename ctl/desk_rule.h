@@ -42,7 +42,8 @@ struct desk_rule_state {
 
 /** Looks at a rule. `url` NULL: whatever address it has is right. `tokens` are those of webhook_token_files. */
 struct desk_rule_state desk_rule_look(const json_t *rule, const char *url, struct secret *const *tokens, size_t count);
-/** Whether nothing is wrong with it, as far as it can be seen. */
+/** Whether nothing is wrong with it, as far as it can be seen. Conditions are their owner's: they are told, not undone.
+ */
 bool desk_rule_is_good(const struct desk_rule_state *state);
 /** Adds what is wrong with it, or that it is good. */
 void desk_rule_judge(struct findings *findings, const struct desk_rule_state *state);

@@ -131,7 +131,7 @@ static void look_at_named(struct account *self, const char *check, const char *k
     snprintf(path, sizeof path, "/%ss/%" PRId64, kind, id);
     snprintf(what, sizeof what, "%s %" PRId64, kind, id);
     ask_get(self->ask, UPSTREAM_FRESHDESK, path, &reply);
-    judge_named(self->findings, check, what, &reply);
+    judge_named(self->findings, check, what, strcmp(kind, "group") == 0, &reply);
     ask_clear(&reply);
 }
 

@@ -129,13 +129,13 @@ void judge_native_link(struct findings *findings, const json_t *tickets, const c
                      "No chat became a ticket in the last %d days, so there is nothing to see.", LATELY_DAYS);
 }
 
-void judge_named(struct findings *findings, const char *check, const char *what, const struct reply *reply)
+void judge_named(struct findings *findings, const char *check, const char *what, bool sure, const struct reply *reply)
 {
     if (reply->answer == ANSWER_OK)
         findings_add(findings, VERDICT_OK, check, NULL, "The helpdesk has the %s.", what);
     else if (reply->answer == ANSWER_NOT_FOUND)
-        findings_add(findings, VERDICT_FAIL, check, "Correct the id in the configuration, or set it to 0.",
-                     "The helpdesk has no %s.", what);
+        findings_add(findings, sure ? VERDICT_FAIL : VERDICT_WARN, check,
+                     "Correct the id in the configuration, or set it to 0.", "The helpdesk knows no %s.", what);
     else
         findings_add(findings, VERDICT_UNKNOWN, check, NULL, "Whether there is a %s cannot be seen: %s", what,
                      reply->problem);

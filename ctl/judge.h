@@ -28,8 +28,9 @@ void judge_generation(struct findings *findings, const struct judge_generation *
 void judge_native_link(struct findings *findings, const json_t *tickets, const char *conversation_field, int64_t now_ms,
                        const char *problem);
 
-/** Whether the thing that an id in the configuration names exists. `what`: "group 17". */
-void judge_named(struct findings *findings, const char *check, const char *what, const struct reply *reply);
+/** Whether the thing that an id in the configuration names exists. `what`: "group 17". `sure`: the interface is known
+ * to tell of such things, so that 404 means that there is none. */
+void judge_named(struct findings *findings, const char *check, const char *what, bool sure, const struct reply *reply);
 
 /** The Freshchat agent of freshchat.agent_id; `reply` NULL: none is configured. */
 void judge_chat_agent(struct findings *findings, const struct reply *reply);
