@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a shop's page loads: Freshchat's widget, what is in the cart, where the shopper struggles (docs/friction.md), and
-// "Call us". Served by deskbell-front, which puts its configuration in place of the word at its end. It must never harm the
-// page: one global, every entry guarded, errors counted in deskbell.errors and not thrown.
+// "Call us". Served by deskbell-front, without what only readers need (squeeze.h), and with its configuration in place of
+// the word at its end. It must never harm the page: one global, every entry guarded, errors counted in deskbell.errors and
+// not thrown.
 ((config) => {
   'use strict';
   const early = window.deskbell;
