@@ -263,6 +263,7 @@ static void each_key(void *arg, dispatcher_key_fn *each, void *each_arg)
         each(each_arg, "freshdesk", tokens_name(front->tokens, i), tokens_last_used_ms(front->tokens, i));
 }
 
+// Intake first: whoever waited while there was no front is answered while what waits on disk is still being read.
 static bool serve(struct front *front)
 {
     struct dispatcher_options options = {.config = front->config,
@@ -274,18 +275,20 @@ static bool serve(struct front *front)
                                          .leave = ask_to_leave,
                                          .leave_arg = front,
                                          .each_key = each_key,
-                                         .keys_arg = front};
+                                         .keys_arg = front,
+                                         .load_before = ledger_next(front->ledger)};
     char why[512];
+    if (!http_open(front->http, why, sizeof why))
+        return fail("http", why);
+    log_info("serving", "port=%u admin_port=%u seamless=%d", (unsigned)http_port(front->http),
+             (unsigned)http_admin_port(front->http), http_seamless(front->http));
+    confine_calls(); // what was opened until here needed sockets; nothing after it does
     front->dispatcher = dispatcher_new(&options, why, sizeof why);
     if (!front->dispatcher)
         return fail("dispatcher", why);
     if (pthread_create(&front->dispatcher_thread, NULL, dispatch, front->dispatcher) != 0)
         return fail("dispatcher", strerror(errno));
     front->dispatching = true;
-    if (!http_open(front->http, why, sizeof why))
-        return fail("http", why);
-    log_info("serving", "port=%u admin_port=%u seamless=%d", (unsigned)http_port(front->http),
-             (unsigned)http_admin_port(front->http), http_seamless(front->http));
     return pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_READY, 0);
 }
 
@@ -356,7 +359,6 @@ int main(int argc, char **argv)
     enum go go = ok ? stand_by(&front) : GO_FAIL;
     ok = go == GO_LEAVE || (go == GO_OPEN && open_ledger(&front) && serve(&front));
     if (ok && go == GO_OPEN) {
-        confine_calls();
         seam_try("main");
         wait_to_leave(&front);
     }

@@ -28,6 +28,8 @@ struct dispatcher_options {
     // none.
     void (*each_key)(void *keys_arg, dispatcher_key_fn *each, void *arg);
     void *keys_arg;
+    // Events from this sequence on are left to the mail: the committer accepts already. 0: all on disk are loaded.
+    uint64_t load_before;
     uint64_t restored_least_ms; // how long a restored ledger is looked after, at least, once resumed; 0: five minutes
 };
 

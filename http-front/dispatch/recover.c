@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a new front finds on disk. Dispatcher's thread (before its loop runs). A claimed write may be with a worker that
-// outlived the last front: it counts as out until every worker has sent its census; what none of them names is in
-// doubt.
+// What a new front finds on disk. Dispatcher's thread (before its loop runs), or main before there is one; the
+// committer may accept events meanwhile, which are told of by mail and left alone here. A claimed write may be with a
+// worker that outlived the last front: it counts as out until every worker has sent its census; what none of them names
+// is in doubt.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +28,19 @@ static const char *text_of(uint64_t seq, char out[24])
     return out;
 }
 
+// Accepted since the front serves: on disk like the others, but the mail that waits will tell of it.
+static bool comes_by_mail(const struct loading *loading, const struct pending *pending)
+{
+    uint64_t before = loading->dispatcher->options.load_before;
+    return before && pending->seq >= before;
+}
+
 static bool note_members(void *arg, const struct pending *pending)
 {
     struct loading *loading = arg;
     char text[24];
+    if (comes_by_mail(loading, pending))
+        return true;
     for (size_t i = 0; i < pending->members.count; i++)
         zhashx_insert(loading->members, text_of(pending->members.items[i], text), loading);
     return true;
@@ -49,7 +59,7 @@ static bool load_one(void *arg, const struct pending *pending)
     struct loading *loading = arg;
     struct dispatcher *self = loading->dispatcher;
     char text[24];
-    if (zhashx_lookup(loading->members, text_of(pending->seq, text)))
+    if (comes_by_mail(loading, pending) || zhashx_lookup(loading->members, text_of(pending->seq, text)))
         return true;
     struct conversation *conversation = schedule_open(self, pending->event.conversation);
     if (!conversation) {

@@ -289,12 +289,73 @@ static void without_civetwebs_descriptor_a_reload_still_works(void **state)
     scenario_end(s);
 }
 
+// ---------------------------------------------------------------- the big run
+static int load_reloads = 50, load_restarts = 20, load_waiting = 100000;
+
+static bool waits(void *arg)
+{
+    const struct line *line = arg;
+    struct scenario_status now;
+    return scenario_status(line->s, &now) && now.waiting >= (int64_t)line->times;
+}
+
+// Against a helpdesk that needs a second for each call, so that what waits goes on waiting while jobs are always out.
+static void reloads_and_restarts_with_much_waiting(void **state)
+{
+    struct scenario_options options = usual();
+    options.socket_units = true;
+    options.log_level = "info";
+    options.request_timeout_ms = 5000;
+    options.settle_ms = 5000;
+    options.retry_max_ms = 60000;
+    struct scenario *s = scenario_begin(state, &options);
+    struct traffic_options traffic_options = {
+        .kept = 6, .fresh = 4, .gap_ms = 25, .scrapers = 1, .dawdlers = 1, .conversations = load_waiting / 5 + 1};
+    const struct sandbox_fault slow = {.endpoint = SANDBOX_ANY, .kind = SANDBOX_FAULT_SLOW, .ms = 1000};
+    int fault = sandbox_fault_add(scenario_sandbox(s), &slow);
+    int64_t began_ms = scenario_now_ms();
+    traffic_fill(s, (size_t)load_waiting, 32, traffic_options.conversations);
+    print_message("filled with %d in %lld ms\n", load_waiting, (long long)(scenario_now_ms() - began_ms));
+    struct line enough = {s, "", (size_t)load_waiting * 9 / 10};
+    if (!scenario_wait(waits, &enough, WITHIN_MS))
+        scenario_fail("not as many events wait as were sent");
+
+    struct traffic *traffic = traffic_begin(s, &traffic_options);
+    int64_t worst_reload_ms = 0, worst_restart_ms = 0;
+    for (int i = 0; i < load_reloads || i < load_restarts; i++) {
+        if (i < load_reloads) {
+            began_ms = scenario_now_ms();
+            signals(s, SIGHUP);
+            logs_within(s, "event=reloaded", (size_t)i + 1, 2 * WITHIN_MS);
+            int64_t took_ms = scenario_now_ms() - began_ms;
+            worst_reload_ms = took_ms > worst_reload_ms ? took_ms : worst_reload_ms;
+        }
+        if (i < load_restarts) {
+            began_ms = scenario_now_ms();
+            scenario_stop(s);
+            scenario_start(s);
+            int64_t took_ms = scenario_now_ms() - began_ms;
+            worst_restart_ms = took_ms > worst_restart_ms ? took_ms : worst_restart_ms;
+        }
+        struct traffic_result now = traffic_so_far(traffic);
+        print_message("%d: %lu requests, worst %lld ms, %lu late, %lu unanswered\n", i + 1, now.requests,
+                      (long long)now.worst_ms, now.late, now.unanswered);
+    }
+    struct traffic_result result = traffic_end(&traffic);
+    print_message("%d reloads (the longest %lld ms), %d restarts (the longest %lld ms), %lld events waiting\n",
+                  load_reloads, (long long)worst_reload_ms, load_restarts, (long long)worst_restart_ms,
+                  (long long)scenario_status_now(s).waiting);
+    traffic_was_served(&result);
+    assert_int_equal(result.cut, 0);
+    assert_int_equal(scenario_log_count(s, "event=child_killed"), 0);
+    sandbox_fault_remove(scenario_sandbox(s), fault);
+    scenario_end(s);
+}
+
 #define STORY(f) cmocka_unit_test_teardown(f, scenario_teardown)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]); // one story
     const struct CMUnitTest tests[] = {
         STORY(a_good_reload_under_traffic),
         STORY(a_reload_that_fails_leaves_everything_as_it_was),
@@ -303,5 +364,14 @@ int main(int argc, char **argv)
         STORY(a_restart_with_socket_units_under_traffic),
         STORY(without_civetwebs_descriptor_a_reload_still_works),
     };
+    const struct CMUnitTest load[] = {STORY(reloads_and_restarts_with_much_waiting)};
+    if (argc > 1 && strcmp(argv[1], "--load") == 0) {
+        load_reloads = argc > 2 ? atoi(argv[2]) : load_reloads;
+        load_restarts = argc > 3 ? atoi(argv[3]) : load_restarts;
+        load_waiting = argc > 4 ? atoi(argv[4]) : load_waiting;
+        return cmocka_run_group_tests_name("reload_load", load, NULL, NULL);
+    }
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]); // one story
     return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
 }
