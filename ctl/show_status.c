@@ -103,12 +103,23 @@ static void print_gates(const json_t *answer)
     putchar('\n');
 }
 
+// The stages that used most of the time of what was late: "call 3, gate 1".
+static void late_by(const json_t *row, char *out, size_t size)
+{
+    const char *stage;
+    json_t *count;
+    size_t at = 0;
+    snprintf(out, size, "-");
+    json_object_foreach(json_object_get(row, "late_by"), stage, count) if (at < size) at += (size_t)snprintf(
+        out + at, size - at, "%s%s %" JSON_INTEGER_FORMAT, at ? ", " : "", stage, json_integer_value(count));
+}
+
 static void print_latency(const json_t *answer)
 {
-    static const char *const heads[] = {"LATENCY", ">COUNT", ">P50", ">P95", ">P99", ">OVER 2 S", NULL};
+    static const char *const heads[] = {"LATENCY", ">COUNT", ">P50", ">P95", ">P99", ">OVER 2 S", "WHERE", NULL};
     static const char *const keys[] = {"p50_ms", "p95_ms", "p99_ms"};
     struct table *table = table_new(heads);
-    char text[WORDS_BYTES];
+    char text[WORDS_BYTES], where[120];
     json_t *row;
     size_t i;
     json_array_foreach(json_object_get(answer, "latency"), i, row)
@@ -123,6 +134,8 @@ static void print_latency(const json_t *answer)
                 table_add(table, "%s", words_long(words_number(row, keys[j]), text));
         }
         table_add(table, "%" PRId64, words_number(row, "late"));
+        late_by(row, where, sizeof where);
+        table_add(table, "%s", where);
     }
     table_print(&table, stdout);
     putchar('\n');

@@ -15,6 +15,13 @@ static _Atomic uint64_t workers;
 static _Atomic int64_t clock_ahead_ms;
 static atomic_bool clock_told;
 
+// By upstream; written by the dispatcher alone.
+static struct {
+    const char *const name;
+    _Atomic int64_t ahead_ms;
+    atomic_bool told;
+} clocks[] = {{.name = "freshchat"}, {.name = "freshdesk"}, {.name = "freshcaller"}};
+
 enum { CLOCK_BAD_MS = 5 * 60 * 1000 };
 
 void health_set_committer(bool healthy)
@@ -42,8 +49,23 @@ static bool is_bad(int64_t ahead_ms)
     return ahead_ms > CLOCK_BAD_MS || ahead_ms < -CLOCK_BAD_MS;
 }
 
+bool health_ahead_ms(const char *upstream, int64_t *ahead_ms)
+{
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        if (strcmp(clocks[i].name, upstream) == 0 && atomic_load(&clocks[i].told)) {
+            *ahead_ms = atomic_load(&clocks[i].ahead_ms);
+            return true;
+        }
+    return false;
+}
+
 void health_set_clock(const char *upstream, int64_t ahead_ms)
 {
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        if (strcmp(clocks[i].name, upstream) == 0) {
+            atomic_store(&clocks[i].ahead_ms, ahead_ms);
+            atomic_store(&clocks[i].told, true);
+        }
     bool was_bad = is_bad(atomic_exchange(&clock_ahead_ms, ahead_ms));
     atomic_store(&clock_told, true);
     if (is_bad(ahead_ms) && !was_bad)

@@ -20,9 +20,11 @@ void health_set_observing(bool observing);
  * disagree badly, or agree again.
  */
 void health_set_clock(const char *upstream, int64_t ahead_ms);
+/** How far that upstream's clock was ahead of ours when it last told its time. False: it never did. */
+bool health_ahead_ms(const char *upstream, int64_t *ahead_ms);
 /**
- * The time to stamp what expires with: ours or the upstreams', whichever is later, so that a clock that was set back makes
- * nothing old once it is right again.
+ * The time to stamp what expires with: ours or the upstreams', whichever is later, so that a clock that was set back
+ * makes nothing old once it is right again.
  */
 uint64_t health_stamp_ms(void);
 /**
@@ -34,6 +36,7 @@ bool health_clock_doubtful(void);
 bool health_draining(void);
 /** True when events can be made durable, a worker is there and the front is staying. */
 bool health_ready(void);
-/** {"ready":true|false,"mode":"live"|"observe","missing":["..."]}; freed with free(). *ready (may be NULL) gets the same answer. */
+/** {"ready":true|false,"mode":"live"|"observe","missing":["..."]}; freed with free(). *ready (may be NULL) gets the
+ * same answer. */
 char *health_json(bool *ready);
 #endif

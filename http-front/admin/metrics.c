@@ -38,6 +38,15 @@ static const char *const outcome_names[OUTCOMES] = {
     [OUTCOME_REFUSED] = "refused",
 };
 
+#define METRICS_NAME(id, value) value,
+static const char *const stage_names[METRICS_STAGES] = {METRICS_STAGES_TABLE(METRICS_NAME)};
+static const char *const call_names[] = {METRICS_ANSWERS_TABLE(METRICS_NAME)};
+#undef METRICS_NAME
+static const char *const direction_names[METRICS_DIRECTIONS] = {"chat_to_desk", "desk_to_chat"};
+#define METRICS_CALL_ENUM(id, value) CALL_##id,
+enum { METRICS_ANSWERS_TABLE(METRICS_CALL_ENUM) CALL_ANSWERS };
+#undef METRICS_CALL_ENUM
+
 // Everything in one block, so that metrics_reset forgets nothing. Index 0 of steps and outcomes is "other".
 static struct {
     _Atomic uint64_t counters[METRICS_COUNTER_COUNT];
@@ -46,6 +55,8 @@ static struct {
     _Atomic uint64_t handed_out[STEPS_END];
     _Atomic uint64_t reports[STEPS_END][OUTCOMES];
     _Atomic uint64_t observed[STEPS_END];
+    _Atomic uint64_t late[METRICS_DIRECTIONS][METRICS_STAGES];
+    _Atomic uint64_t calls[UPSTREAMS][CALL_ANSWERS];
     _Atomic uint64_t buckets[METRICS_HISTOGRAM_COUNT][BOUNDS + 1];
     _Atomic uint64_t sums_ms[METRICS_HISTOGRAM_COUNT];
 } numbers;
@@ -165,6 +176,53 @@ void metrics_count_observed(uint64_t step)
     add(&numbers.observed[step < STEPS_END ? step : 0], 1);
 }
 
+void metrics_count_late(enum metrics_direction direction, enum metrics_stage stage)
+{
+    assert((unsigned)direction < METRICS_DIRECTIONS && (unsigned)stage < METRICS_STAGES);
+    add(&numbers.late[direction][stage], 1);
+}
+
+uint64_t metrics_late(enum metrics_direction direction, enum metrics_stage stage)
+{
+    assert((unsigned)direction < METRICS_DIRECTIONS && (unsigned)stage < METRICS_STAGES);
+    return get(&numbers.late[direction][stage]);
+}
+
+const char *metrics_stage_name(enum metrics_stage stage)
+{
+    assert((unsigned)stage < METRICS_STAGES);
+    return stage_names[stage];
+}
+
+static unsigned call_answer(uint64_t status, bool sent)
+{
+    if (status == 0)
+        return sent ? CALL_SILENT : CALL_UNSENT;
+    if (status >= 200 && status < 400)
+        return CALL_OK;
+    if (status < 400 || status >= 500)
+        return CALL_FAILED;
+    return status == 404                    ? CALL_NOT_FOUND
+           : status == 429                  ? CALL_LIMITED
+           : status == 401 || status == 403 ? CALL_AUTH
+                                            : CALL_REFUSED;
+}
+
+void metrics_count_call(uint64_t upstream, uint64_t http_status, bool sent, uint64_t took_ms)
+{
+    if (upstream == UPSTREAM_NONE || upstream >= UPSTREAMS)
+        return;
+    add(&numbers.calls[upstream][call_answer(http_status, sent)], 1);
+    if (sent)
+        metrics_observe((enum histogram)(HISTOGRAM_CALL_FRESHCHAT + (upstream - UPSTREAM_FRESHCHAT)), took_ms);
+}
+
+void metrics_set_counter(enum metric metric, uint64_t value)
+{
+    assert((unsigned)metric < METRICS_COUNTER_COUNT);
+    atomic_store_explicit(&numbers.counters[metric], value, memory_order_relaxed);
+}
+
 void metrics_reset(void)
 {
     memset(&numbers, 0, sizeof numbers);
@@ -269,6 +327,46 @@ static void put_seconds(FILE *out, uint64_t ms)
     fprintf(out, "%" PRIu64 ".%03" PRIu64, ms / 1000, ms % 1000);
 }
 
+// The same for what may be below 0.
+static void put_signed_seconds(FILE *out, int64_t ms)
+{
+    fputs(ms < 0 ? "-" : "", out);
+    put_seconds(out, ms < 0 ? (uint64_t)-ms : (uint64_t)ms);
+}
+
+static void put_late(FILE *out)
+{
+    const char *name = "deskbell_late_total";
+    put_head(out, name, "counter", "What took more than two seconds, by the stage that used most of the time.");
+    for (size_t direction = 0; direction < METRICS_DIRECTIONS; direction++)
+        for (size_t stage = 0; stage < METRICS_STAGES; stage++) {
+            fprintf(out, "%s{", name);
+            put_label(out, true, "direction", direction_names[direction]);
+            put_label(out, false, "stage", stage_names[stage]);
+            fprintf(out, "} %" PRIu64 "\n", get(&numbers.late[direction][stage]));
+        }
+}
+
+static void put_calls(FILE *out)
+{
+    const char *name = "deskbell_calls_total";
+    put_head(out, name, "counter", "Calls to the upstreams, by how they were answered.");
+    for (size_t upstream = UPSTREAM_FRESHCHAT; upstream < UPSTREAMS; upstream++)
+        for (size_t answer = 0; answer < CALL_ANSWERS; answer++) {
+            fprintf(out, "%s{", name);
+            put_label(out, true, "upstream", steps_upstream_name((enum upstream)upstream));
+            put_label(out, false, "answer", call_names[answer]);
+            fprintf(out, "} %" PRIu64 "\n", get(&numbers.calls[upstream][answer]));
+        }
+}
+
+static bool is_in_seconds(const char *name)
+{
+    static const char suffix[] = "_seconds";
+    size_t length = strlen(name);
+    return length >= sizeof suffix && strcmp(name + length - (sizeof suffix - 1), suffix) == 0;
+}
+
 static void put_sample_name(FILE *out, const struct row *row, const char *suffix)
 {
     fprintf(out, "%s%s", row->name, suffix);
@@ -320,10 +418,17 @@ char *metrics_render(void)
     }
     for (size_t i = 0; i < METRICS_GAUGE_COUNT; i++) {
         put_row(out, gauge_rows, i, "gauge");
-        fprintf(out, " %" PRId64 "\n", metrics_gauge((enum gauge)i));
+        fputc(' ', out);
+        if (is_in_seconds(gauge_rows[i].name))
+            put_signed_seconds(out, metrics_gauge((enum gauge)i));
+        else
+            fprintf(out, "%" PRId64, metrics_gauge((enum gauge)i));
+        fputc('\n', out);
     }
     put_answers(out);
     put_steps(out);
+    put_late(out);
+    put_calls(out);
     for (size_t i = 0; i < METRICS_HISTOGRAM_COUNT; i++)
         put_histogram(out, i);
     if (fclose(out))

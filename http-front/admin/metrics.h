@@ -3,6 +3,7 @@
 // lock-free and may be called from any thread; a scrape sees each number as it is at that moment.
 #ifndef HTTP_FRONT_ADMIN_METRICS_H
 #define HTTP_FRONT_ADMIN_METRICS_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "http-front/admin/metrics_table.h"
@@ -51,6 +52,21 @@ void metrics_count_handed_out(uint64_t step);
 void metrics_count_report(uint64_t step, uint64_t outcome);
 /** A write that mode "observe" told of, by step. */
 void metrics_count_observed(uint64_t step);
+
+#define METRICS_STAGE_ENUM(id, value) METRICS_STAGE_##id,
+enum metrics_stage { METRICS_STAGES_TABLE(METRICS_STAGE_ENUM) METRICS_STAGES };
+#undef METRICS_STAGE_ENUM
+enum metrics_direction { METRICS_CHAT_TO_DESK, METRICS_DESK_TO_CHAT, METRICS_DIRECTIONS };
+/** Something missed the promise, and that stage used most of its time. */
+void metrics_count_late(enum metrics_direction direction, enum metrics_stage stage);
+uint64_t metrics_late(enum metrics_direction direction, enum metrics_stage stage);
+const char *metrics_stage_name(enum metrics_stage stage);
+
+/** A call of a worker, as its report says; upstream (enum upstream) 0: none was made. */
+void metrics_count_call(uint64_t upstream, uint64_t http_status, bool sent, uint64_t took_ms);
+
+/** Sets a counter that somebody else counts. */
+void metrics_set_counter(enum metric metric, uint64_t value);
 
 /** The whole exposition, Prometheus text format 0.0.4, NUL-terminated; freed with free(). */
 char *metrics_render(void);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every metric of the front. Names are part of the outer contract: append rows, do not rename. Rows of one name stand
-// together (the text format wants HELP and TYPE once, before all of a name's samples) and repeat its help text. Three
-// families have a row per answer, step or outcome and are made from those tables: deskbell_webhook_requests_total
-// {source,status,reason}, deskbell_jobs_handed_out_total{step}, deskbell_reports_total{step,outcome}.
+// together (the text format wants HELP and TYPE once, before all of a name's samples) and repeat its help text. Some
+// families have a row per answer, step, outcome or stage and are made from those tables:
+// deskbell_webhook_requests_total {source,status,reason}, deskbell_jobs_handed_out_total{step},
+// deskbell_reports_total{step,outcome}, deskbell_observed_writes_total{step}, deskbell_late_total{direction,stage},
+// deskbell_calls_total{upstream,answer}.
 #ifndef HTTP_FRONT_ADMIN_METRICS_TABLE_H
 #define HTTP_FRONT_ADMIN_METRICS_TABLE_H
 #include "http-front/intake/answers.h"
@@ -58,16 +60,43 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(LEDGER_BATCHES, "deskbell_ledger_batches_total", "", "", "Batches written and synced to the ledger.")            \
     X(LEDGER_ERRORS, "deskbell_ledger_errors_total", "", "", "Batches that could not be written.")
 
-// Gauges: id (GAUGE_id), name, label name or "", label value, help
+// Where an event's time went, for those that missed the promise. id, label value
+#define METRICS_STAGES_TABLE(X)                                                                                        \
+    X(LANE, "lane")     /* waiting for its turn in its conversation, gathering included */                             \
+    X(GATE, "gate")     /* for budget, breaker, pause of the upstream, or a free worker */                             \
+    X(WORKER, "worker") /* to the worker and back, and its queue */                                                    \
+    X(CALL, "call")     /* the upstream's answer */                                                                    \
+    X(SETTLE, "settle") /* a write in doubt: its looks, and the time between */                                        \
+    X(RETRY, "retry")   /* waiting after an attempt that failed */                                                     \
+    X(LEDGER, "ledger") /* being written to disk */
+
+// How upstreams answered. id, label value
+#define METRICS_ANSWERS_TABLE(X)                                                                                       \
+    X(OK, "ok")               /* 2xx, 3xx */                                                                           \
+    X(NOT_FOUND, "not_found") /* 404 */                                                                                \
+    X(AUTH, "auth")           /* 401, 403 */                                                                           \
+    X(LIMITED, "limited")     /* 429 */                                                                                \
+    X(REFUSED, "refused")     /* other 4xx */                                                                          \
+    X(FAILED, "failed")       /* 5xx, and what is no HTTP status */                                                    \
+    X(SILENT, "silent")       /* sent, and no answer */                                                                \
+    X(UNSENT, "unsent")       /* could not be sent */
+
+// A row for each upstream, in the order of enum upstream. prefix of the ids, name, help
+#define METRICS_OF_UPSTREAMS(X, prefix, name, help)                                                                    \
+    X(prefix##_FRESHCHAT, name, "upstream", "freshchat", help)                                                         \
+    X(prefix##_FRESHDESK, name, "upstream", "freshdesk", help)                                                         \
+    X(prefix##_FRESHCALLER, name, "upstream", "freshcaller", help)
+
+// Gauges: id (GAUGE_id), name, label name or "", label value, help. A name that ends with _seconds is set in ms.
 #define METRICS_GAUGES(X)                                                                                              \
     X(HTTP_OPEN, "deskbell_http_connections", "", "", "Connections open on the webhook listener.")                     \
     X(LANES, "deskbell_lanes", "", "", "Lanes with work.")                                                             \
-    X(BACKLOG_DESK, "deskbell_backlog", "direction", "desk", "Events that wait or are being worked on.")               \
-    X(BACKLOG_CHAT, "deskbell_backlog", "direction", "chat", "Events that wait or are being worked on.")               \
-    X(OLDEST_DESK_MS, "deskbell_oldest_event_milliseconds", "direction", "desk",                                       \
-      "Age of the oldest unfinished event.")                                                                           \
-    X(OLDEST_CHAT_MS, "deskbell_oldest_event_milliseconds", "direction", "chat",                                       \
-      "Age of the oldest unfinished event.")                                                                           \
+    X(BACKLOG_DESK, "deskbell_backlog", "direction", "chat_to_desk", "Events that wait or are being worked on.")       \
+    X(BACKLOG_CHAT, "deskbell_backlog", "direction", "desk_to_chat", "Events that wait or are being worked on.")       \
+    X(OLDEST_DESK, "deskbell_oldest_event_seconds", "direction", "chat_to_desk",                                       \
+      "Age of the oldest unfinished event; looked at every ten seconds.")                                              \
+    X(OLDEST_CHAT, "deskbell_oldest_event_seconds", "direction", "desk_to_chat",                                       \
+      "Age of the oldest unfinished event; looked at every ten seconds.")                                              \
     X(JOBS_OUT, "deskbell_jobs_out", "", "", "Jobs that workers hold.")                                                \
     X(IN_DOUBT, "deskbell_in_doubt", "", "", "Writes that wait for a look.")                                           \
     X(MISSING, "deskbell_missing", "", "", "Messages that only a poll told of and that are not delivered yet.")        \
@@ -75,16 +104,34 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(OBSERVING, "deskbell_observing", "", "", "1 in mode \"observe\": nothing is written to any upstream.")           \
     X(WORKERS_READY, "deskbell_workers_ready", "", "", "Workers that jobs can be handed to.")                          \
     X(COMMITTER_WAITING, "deskbell_committer_waiting", "", "", "Requests and reports that wait for the next sync.")    \
-    X(FREE_BYTES, "deskbell_ledger_free_bytes", "", "", "Free space where the ledger is.")
+    X(FREE_BYTES, "deskbell_ledger_free_bytes", "", "", "Free space where the ledger is.")                             \
+    X(FLOOR_BYTES, "deskbell_ledger_floor_bytes", "", "", "With less free space webhooks are answered 503.")           \
+    X(READY, "deskbell_ready", "", "", "1 when events are accepted and a worker is there, as /readyz says.")           \
+    X(PAUSED_DESK, "deskbell_paused", "direction", "chat_to_desk", "1 while an operator holds that direction.")        \
+    X(PAUSED_CHAT, "deskbell_paused", "direction", "desk_to_chat", "1 while an operator holds that direction.")        \
+    METRICS_OF_UPSTREAMS(X, GATE_SHUT, "deskbell_gate_shut",                                                           \
+                         "1 while nothing is sent there: breaker open, or told to wait.")                              \
+    METRICS_OF_UPSTREAMS(X, CALLS_OUT, "deskbell_calls_in_flight", "Calls without an answer yet.")                     \
+    METRICS_OF_UPSTREAMS(X, BUDGET, "deskbell_budget_calls", "Calls that may be made in a minute; 0: no bound known.") \
+    METRICS_OF_UPSTREAMS(X, USED, "deskbell_budget_used_calls", "Calls that count against the last minute.")           \
+    METRICS_OF_UPSTREAMS(X, CLOCK, "deskbell_clock_ahead_seconds",                                                     \
+                         "How far the upstream's clock is ahead of this host's, by its last answer.")                  \
+    X(STARTED, "deskbell_start_time_seconds", "", "", "When this front started, since the epoch.")                     \
+    X(BUILD, "deskbell_build_info", "version", DESKBELL_VERSION, "1; its label is the version.")
 
 // Histograms: id (HISTOGRAM_id), name, label name or "", label value, help. Observed in ms, shown in seconds.
 #define METRICS_HISTOGRAMS(X)                                                                                          \
-    X(TO_DESK, "deskbell_delivery_seconds", "direction", "desk",                                                       \
-      "From the webhook's arrival to the last write that it asked for.")                                               \
-    X(TO_CHAT, "deskbell_delivery_seconds", "direction", "chat",                                                       \
-      "From the webhook's arrival to the last write that it asked for.")                                               \
+    X(TO_DESK, "deskbell_delivery_seconds", "direction", "chat_to_desk",                                               \
+      "From the webhook's acceptance to what it asked for: the note or ticket, the message in the chat.")              \
+    X(TO_CHAT, "deskbell_delivery_seconds", "direction", "desk_to_chat",                                               \
+      "From the webhook's acceptance to what it asked for: the note or ticket, the message in the chat.")              \
     X(OPEN_TICKET, "deskbell_open_ticket_seconds", "", "", "From a first message's webhook to its ticket.")            \
     X(REPLY, "deskbell_reply_seconds", "", "", "From an agent's entry (helpdesk clock) to the chat.")                  \
+    X(DELAY_FRESHCHAT, "deskbell_webhook_delay_seconds", "source", "freshchat",                                        \
+      "The upstream's own: from what happened there, in its clock, to its webhook's acceptance here.")                 \
+    X(DELAY_FRESHDESK, "deskbell_webhook_delay_seconds", "source", "freshdesk",                                        \
+      "The upstream's own: from what happened there, in its clock, to its webhook's acceptance here.")                 \
+    METRICS_OF_UPSTREAMS(X, CALL, "deskbell_call_seconds", "From a call's begin to its answer, or its end without.")   \
     X(WEBHOOK, "deskbell_webhook_seconds", "", "", "From a request's first byte read to its answer.")
 
 // Upper bounds in ms of the histograms' buckets; the promise is 2 s.

@@ -37,6 +37,7 @@ static void end_pause(struct dispatcher *self, int which)
             if (item->arrived_mono_ms > since)
                 since = item->arrived_mono_ms;
             item->arrived_mono_ms += now > since ? now - since : 0;
+            item->stage_mono_ms = now;
         }
         schedule_consider(self, side);
     }

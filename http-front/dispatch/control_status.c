@@ -7,7 +7,7 @@
 #include "http-front/dispatch/control_commands.h"
 #include "proto/clock.h"
 
-enum { MOST_LOOKED_AT = 100000, PROMISE_MS = 2000 };
+enum { PROMISE_MS = 2000 };
 
 static json_t *workers(const struct dispatcher *self)
 {
@@ -20,53 +20,9 @@ static json_t *workers(const struct dispatcher *self)
     return list;
 }
 
-struct backlog {
-    uint64_t oldest_ms[SIDES]; // wall clock of the oldest acceptance; 0: nothing waits
-    uint64_t doubt[SIDES];
-    uint64_t held[SIDES]; // lanes that wait for a retry or a look
-    bool whole;
-};
-
-// Whether an item is work that somebody waits for: no poll, and no read of a customer that comes again in a while.
-static bool is_awaited(const struct item *item)
-{
-    return !steps_is_poll(item->kind) && (item->kind != EVENT_CONTEXT || item->attempts);
-}
-
-static void look_at(struct backlog *backlog, const struct side *side, uint64_t now)
-{
-    uint64_t *oldest = &backlog->oldest_ms[side->which];
-    const struct item *item = side->head;
-    while (item && !is_awaited(item))
-        item = item->next;
-    if (!item)
-        return;
-    if (!*oldest || item->accepted_ms < *oldest)
-        *oldest = item->accepted_ms;
-    const struct item *first = side->active ? side->active : item;
-    backlog->doubt[side->which] += first->doubt;
-    backlog->held[side->which] += first->attempts && first->not_before_mono_ms > now;
-}
-
-static struct backlog backlog_of(const struct dispatcher *self)
-{
-    struct backlog backlog = {.whole = true};
-    uint64_t now = (uint64_t)clock_mono_ms();
-    size_t seen = 0;
-    for (struct conversation *c = zhashx_first(self->conversations); c; c = zhashx_next(self->conversations)) {
-        if (++seen > MOST_LOOKED_AT) {
-            backlog.whole = false;
-            break;
-        }
-        for (int i = 0; i < SIDES; i++)
-            look_at(&backlog, &c->sides[i], now);
-    }
-    return backlog;
-}
-
 static json_t *directions(const struct dispatcher *self)
 {
-    struct backlog backlog = backlog_of(self);
+    struct backlog backlog = backlog_look(self);
     uint64_t now = (uint64_t)clock_wall_ms();
     json_t *list = json_array();
     for (int i = 0; i < SIDES; i++) {
@@ -118,7 +74,10 @@ static json_t *latency(void)
     static const struct {
         const char *name;
         enum histogram histogram;
-    } rows[] = {{"open_ticket", HISTOGRAM_OPEN_TICKET}, {"to_desk", HISTOGRAM_TO_DESK}, {"to_chat", HISTOGRAM_TO_CHAT}};
+        enum metrics_direction direction; // METRICS_DIRECTIONS: where its time went is not counted apart
+    } rows[] = {{"open_ticket", HISTOGRAM_OPEN_TICKET, METRICS_DIRECTIONS},
+                {"to_desk", HISTOGRAM_TO_DESK, METRICS_CHAT_TO_DESK},
+                {"to_chat", HISTOGRAM_TO_CHAT, METRICS_DESK_TO_CHAT}};
     static const struct {
         const char *name;
         unsigned permille;
@@ -134,6 +93,14 @@ static json_t *latency(void)
             if (ms != UINT64_MAX && count)
                 json_object_set_new(row, ranks[j].name, json_integer((json_int_t)ms));
         }
+        json_t *stages = json_object();
+        for (int stage = 0; rows[i].direction < METRICS_DIRECTIONS && stage < METRICS_STAGES; stage++) {
+            uint64_t late = metrics_late(rows[i].direction, (enum metrics_stage)stage);
+            if (late)
+                json_object_set_new(stages, metrics_stage_name((enum metrics_stage)stage),
+                                    json_integer((json_int_t)late));
+        }
+        json_object_set_new(row, "late_by", stages);
         json_array_append_new(list, row);
     }
     return list;

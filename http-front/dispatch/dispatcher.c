@@ -67,6 +67,7 @@ static void on_accepted(struct dispatcher *self, const struct mail *mail)
         self->missing_since_ms = item->arrived_mono_ms;
     if (item->kind == EVENT_CUSTOMER_MESSAGE)
         self->customer_mono_ms = item->arrived_mono_ms;
+    latency_accepted(item);
     schedule_add(self, conversation, item);
     if (lanes_is_own(mail->conversation))
         return;
@@ -160,8 +161,10 @@ static void on_census(struct dispatcher *self, const struct census *census, stru
 {
     uint32_t ready = links_ready(self->links);
     struct link *link = links_census(self->links, census, (uint64_t)clock_mono_ms());
-    if (!link)
+    if (!link) {
+        metrics_count(METRIC_FRAMES_STALE);
         return;
+    }
     uint64_t *held = arena_alloc(arena, (census->jobs.count + 1) * sizeof *held);
     if (census->jobs.count)
         memcpy(held, census->jobs.items, census->jobs.count * sizeof *held);

@@ -69,6 +69,7 @@ static void send_out(struct dispatcher *self, struct out *out)
     struct item *item = out->item;
     uint64_t now = (uint64_t)clock_mono_ms();
     out->begun_mono_ms = now;
+    latency_enter(item, item->doubt ? METRICS_STAGE_SETTLE : METRICS_STAGE_WORKER);
     if (steps_info(out->step)->kind == STEP_WRITE) {
         item->doubt_since_mono_ms = now;
         item->unsent = false;
@@ -226,6 +227,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     struct ledger_batch *batch = ledger_batch_new();
     record_pending(batch, item, &events[0]);
     side->state = LANE_CLAIMING;
+    latency_enter(item, METRICS_STAGE_LEDGER);
     struct token token = {.kind = TOKEN_CLAIM, .out = out};
     record_submit(self, batch, &token, 0, 0);
     return HANDOUT_DONE;

@@ -33,6 +33,7 @@ struct out {
     uint64_t begun_mono_ms; // when it was handed out
     uint32_t missed;        // censuses in a row that should have named it and did not
     uint8_t step;           // enum step
+    bool given_up;          // its item did not get where it should
     bool alone;             // a suspect, alone on its worker
     bool settled_look;      // a look whose first page was handed out after the settling time
     bool in_doubt;          // AFTER_STEP: the next step must be looked for first

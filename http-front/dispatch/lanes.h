@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "http-front/admin/metrics.h"
 #include "http-front/dispatch/heap.h"
 #include "proto/records.h"
 #include "proto/steps.h"
@@ -31,15 +32,18 @@ struct item {
     int64_t alive_mono_ms;        // polls of a chat: when something was last said there, maybe before that clock began
     uint64_t earliest_mono_ms;    // refreshes: not before this, whatever is said
     uint64_t worth_cents;         // cart value, once known
+    uint64_t stage_mono_ms;       // since when it is in `stage`; 0: since it arrived
     uint64_t request;             // id of the request that brought it, for the log
     struct record_buffer found;   // what earlier steps found; owned
     struct record_buffer look;    // the same while a look goes through its pages; owned
     uint64_t *members;            // further sequences composed into this note, owned
     size_t member_count;
+    uint16_t spent_ms[METRICS_STAGES]; // in each stage so far (latency.c)
     uint32_t attempts;
     uint8_t kind; // enum event_kind
     uint8_t step; // enum step, STEP_NONE before it began
     uint8_t deaths;
+    uint8_t stage;   // enum metrics_stage
     bool claimed;    // on disk as "may have been handed out"
     bool unsent;     // claimed, but known not to have left this process
     bool doubt;      // look first

@@ -76,6 +76,7 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
 {
     struct item *item = out->item;
     struct conversation *conversation = out->side->conversation;
+    out->given_up = true;
     log_error("dead_letter", "conversation=%s step=%s cause=%s", conversation->id, steps_name(out->step), cause);
     // A hint may be given up on more than once: each time is a letter of its own.
     uint64_t grave = item->kind == EVENT_HINT ? ledger_next(self->options.ledger) : item->seq;

@@ -37,6 +37,7 @@ bool observe_take(struct dispatcher *self, struct conversation *conversation, co
 void observe_give_up(struct dispatcher *self, struct out *out, const struct report *report)
 {
     (void)self;
+    out->given_up = true;
     log_warn("would_fail", "step=%s conversation=%s cause=%s", steps_name(out->step), out->side->conversation->id,
              report->cause);
     // A reply that is named as delivered lets those behind it pass.

@@ -66,6 +66,7 @@ static void again(struct dispatcher *self, struct out *out)
     struct side *side = out->side;
     side->state = LANE_IDLE;
     side->out = NULL;
+    latency_waits(out->item);
     jobs_remove(self->jobs, &out);
     schedule_conversation(self, side->conversation);
 }
@@ -408,6 +409,7 @@ static void take_report(struct dispatcher *self, const struct report *said)
         ledger_trust_clock(self->options.ledger, !health_clock_doubtful());
     }
     metrics_count_report(report->step, report->outcome);
+    metrics_count_call(report->upstream, report->http_status, report->sent, report->took_ms);
     seam_kill(SEAM_REPORTED, steps_name(report->step));
     if (!out) {
         late_report(self, report);
@@ -428,6 +430,8 @@ static void take_report(struct dispatcher *self, const struct report *said)
     if (!out->link)
         jobs_move(out, links_find(self->links, (uint32_t)report->slot, report->worker_generation));
     record_about(self, out->item->request);
+    latency_reported(out->item, report);
+    latency_replied(out->item, report);
     outcome_apply(self, out, report);
 }
 
@@ -435,19 +439,6 @@ void outcome_report(struct dispatcher *self, const struct report *report)
 {
     take_report(self, report);
     record_about(self, 0);
-}
-
-static void measure(const struct out *out)
-{
-    const struct item *item = out->item;
-    uint64_t took = (uint64_t)clock_mono_ms() - item->arrived_mono_ms;
-    metrics_count(finished_as(item));
-    if (item->kind == EVENT_CUSTOMER_MESSAGE || item->kind == EVENT_AGENT_MESSAGE)
-        metrics_observe(HISTOGRAM_TO_DESK, took);
-    if (item->kind == EVENT_CUSTOMER_MESSAGE && item->step == STEP_CREATE_TICKET)
-        metrics_observe(HISTOGRAM_OPEN_TICKET, took);
-    if (item->kind == EVENT_HINT && out->step == STEP_POST_MESSAGE)
-        metrics_observe(HISTOGRAM_TO_CHAT, took); // the last of the replies
 }
 
 void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, uint64_t hint_now)
@@ -460,7 +451,7 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
         links_send_ack(self->links, out->link, out->job_id);
     if (out->after == AFTER_STEP) {
         if (item->kind == EVENT_HINT && out->step == STEP_POST_MESSAGE)
-            metrics_observe(HISTOGRAM_TO_CHAT, (uint64_t)clock_mono_ms() - item->arrived_mono_ms);
+            latency_posted(item);
         step_over(self, out);
         return;
     }
@@ -472,8 +463,10 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
         again(self, out);
         return;
     }
-    if (out->after == AFTER_FINISH)
-        measure(out);
+    if (out->after == AFTER_FINISH) {
+        metrics_count(finished_as(item));
+        latency_finished(out);
+    }
     if (out->after == AFTER_FINISH && !hint_left) {
         side->state = LANE_IDLE;
         side->out = NULL;
@@ -487,7 +480,8 @@ void outcome_written(struct dispatcher *self, struct out *out, bool hint_left, u
         item->hint_count = hint_now;
     item->stored = false;
     item->step = STEP_NONE;
-    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
+    item->arrived_mono_ms = item->stage_mono_ms = (uint64_t)clock_mono_ms();
+    memset(item->spent_ms, 0, sizeof item->spent_ms);
     item->attempts = 0;
     item->not_before_mono_ms = 0;
     lanes_set_bytes(&item->found, NULL, 0);

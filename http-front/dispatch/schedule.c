@@ -80,6 +80,7 @@ void schedule_consider(struct dispatcher *self, struct side *side)
     } else if (choice.verdict == LANE_READY) {
         const struct step_info *info = steps_info(choice.step);
         side->score = score_of(choice.item, info);
+        latency_enter(choice.item, choice.item->doubt ? METRICS_STAGE_SETTLE : METRICS_STAGE_GATE);
         side->queue = (uint8_t)(info->upstream * LIMIT_CLASSES + info->limit);
         heap_push(self->ready[info->upstream][info->limit], &side->ready);
         side->queued = true;

@@ -62,6 +62,7 @@ struct dispatcher {
     uint64_t dead;
     uint64_t writing; // commits not yet on disk
 
+    uint64_t backlog_mono_ms; // when it was last looked at
     uint64_t beats;
     uint64_t beat_progress; // of the committer at the last beat
     uint64_t alarm_ms;      // what the loop's alarm is set for; 0 = none
@@ -109,6 +110,31 @@ struct json_t *forget_told(struct dispatcher *self, char *why, size_t why_size);
 /** True for a conversation that was forgotten and has not begun anew. */
 bool forget_is_gone(struct dispatcher *self, const char *conversation);
 void forget_free(struct dispatcher *self);
+
+// ---- backlog.c
+struct backlog {
+    uint64_t oldest_ms[SIDES]; // wall clock of the oldest acceptance; 0: nothing waits
+    uint64_t doubt[SIDES];
+    uint64_t held[SIDES]; // lanes that wait for a retry or a look
+    bool whole;
+};
+struct backlog backlog_look(const struct dispatcher *self);
+
+// ---- latency.c
+/** The item is in that stage from now on. */
+void latency_enter(struct item *item, enum metrics_stage stage);
+/** It waits in its lane: for its turn, for its next attempt, or for doubt to settle. */
+void latency_waits(struct item *item);
+/** Its worker has reported. */
+void latency_reported(struct item *item, const struct report *report);
+/** A reply of it is in the chat, and on disk; others follow. */
+void latency_posted(struct item *item);
+/** It is done, and on disk. */
+void latency_finished(const struct out *out);
+/** It was accepted: how long its webhook took. */
+void latency_accepted(const struct item *item);
+/** Replies that a report says are in the chat: how long that took since they were written. */
+void latency_replied(const struct item *item, const struct report *report);
 
 // ---- handout.c
 enum handout { HANDOUT_DONE, HANDOUT_NO_WORKER, HANDOUT_LATER };

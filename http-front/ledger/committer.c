@@ -72,6 +72,8 @@ struct committer {
     _Atomic uint64_t progress;
     _Atomic uint64_t waiting;
     _Atomic int64_t failing_since_ms; // monotonic; 0 while writing works
+    _Atomic uint64_t batches;         // written
+    _Atomic uint64_t errors;          // that could not be
     atomic_bool space_low;
 };
 
@@ -181,6 +183,7 @@ static void write_batch(struct committer *self, struct round *round)
 {
     round->written = ledger_write(self->ledger, round->batch);
     hints_settle(self->hints, round->written);
+    atomic_fetch_add(round->written ? &self->batches : &self->errors, 1);
     if (!round->written)
         self->next_probe_ms = clock_mono_ms() + PROBE_MS;
     if (round->written == !self->failing)
@@ -539,6 +542,12 @@ void committer_submit(struct committer *self, struct commit *commit)
 uint64_t committer_progress(const struct committer *self)
 {
     return atomic_load(&self->progress);
+}
+
+void committer_counts(const struct committer *self, uint64_t *batches, uint64_t *errors)
+{
+    *batches = atomic_load(&self->batches);
+    *errors = atomic_load(&self->errors);
 }
 
 uint64_t committer_waiting(const struct committer *self)

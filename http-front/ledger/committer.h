@@ -73,6 +73,8 @@ void committer_submit(struct committer *self, struct commit *commit);
  */
 uint64_t committer_progress(const struct committer *self);
 uint64_t committer_waiting(const struct committer *self);
+/** Batches that were written and synced, and that could not be, since it was started. */
+void committer_counts(const struct committer *self, uint64_t *batches, uint64_t *errors);
 /** False while accepts are refused (free-space floor, failed write). For /readyz. */
 bool committer_healthy(const struct committer *self);
 /**

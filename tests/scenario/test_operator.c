@@ -12,6 +12,8 @@
 
 #include "tests/scenario/operator.h"
 #include "tests/scenario/story.h"
+#include "tests/scenario/wire.h"
+#include "tests/unit/metrics_text.h"
 
 static const char *text_at(const json_t *object, const char *key)
 {
@@ -68,6 +70,26 @@ static void status_tells_what_happened(void **state)
         assert_int_equal(number_at(direction, "in_doubt"), 0);
     }
     json_decref(status);
+
+    // The numbers are what a scraper can read, and know of both deliveries and of the upstream's part in them.
+    char *text = NULL;
+    assert_int_equal(wire_get(scenario_address(s), scenario_admin_port(s), "/metrics", &text), 200);
+    struct metrics_text *numbers = metrics_parse(text);
+    static const char *const counted[] = {"deskbell_delivery_seconds_count",
+                                          "deskbell_reply_seconds_count",
+                                          "deskbell_open_ticket_seconds_count",
+                                          "deskbell_call_seconds_count",
+                                          "deskbell_ready",
+                                          "deskbell_ledger_batches_total"};
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < numbers->sample_count; j++)
+            sum += strcmp(numbers->samples[j].name, counted[i]) == 0 ? numbers->samples[j].value : 0;
+        if (sum < 1)
+            scenario_fail("%s is not counted", counted[i]);
+    }
+    free(numbers);
+    free(text);
 
     static const char *const words[] = {"status", NULL};
     char *output = NULL;

@@ -1,6 +1,6 @@
 if(TARGET front_dispatch)
   deskbell_unit_test(lanes front_dispatch)
-  foreach(name calls doubt late ledger observe polls refresh restore suspects)
+  foreach(name calls doubt late latency ledger observe polls refresh restore suspects)
     deskbell_unit_test(dispatch_${name} front_dispatch)
   endforeach()
   target_link_options(test_dispatch_ledger PRIVATE -Wl,--wrap=ledger_write)

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #include "http-front/admin/status.h"
 #include "proto/records.h"
 #include "proto/steps.h"
+#include "tests/unit/metrics_text.h"
 
 static int fresh(void **state)
 {
@@ -49,7 +51,7 @@ static void counters_and_gauges_are_rendered(void **state)
     metrics_set(GAUGE_BACKLOG_CHAT, -1);
     assert_int_equal(metrics_gauge(GAUGE_WORKERS_READY), 2);
     expect_line("deskbell_workers_ready 2");
-    expect_line("deskbell_backlog{direction=\"chat\"} -1");
+    expect_line("deskbell_backlog{direction=\"desk_to_chat\"} -1");
 }
 
 static void every_answer_of_each_source_has_a_row(void **state)
@@ -102,58 +104,58 @@ static void histograms_are_cumulative_and_in_seconds(void **state)
     assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_DESK, 667), 3000);
     assert_true(metrics_quantile_ms(HISTOGRAM_TO_DESK, 990) == UINT64_MAX);
     assert_int_equal(metrics_quantile_ms(HISTOGRAM_TO_CHAT, 500), 0);
-    expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"0.005\"} 2");
-    expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"0.010\"} 3");
-    expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"2.000\"} 4");
-    expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"3.000\"} 5");
-    expect_line("deskbell_delivery_seconds_bucket{direction=\"desk\",le=\"+Inf\"} 6");
-    expect_line("deskbell_delivery_seconds_sum{direction=\"desk\"} 100004.011");
-    expect_line("deskbell_delivery_seconds_count{direction=\"desk\"} 6");
-    expect_line("deskbell_delivery_seconds_count{direction=\"chat\"} 0");
+    expect_line("deskbell_delivery_seconds_bucket{direction=\"chat_to_desk\",le=\"0.005\"} 2");
+    expect_line("deskbell_delivery_seconds_bucket{direction=\"chat_to_desk\",le=\"0.010\"} 3");
+    expect_line("deskbell_delivery_seconds_bucket{direction=\"chat_to_desk\",le=\"2.000\"} 4");
+    expect_line("deskbell_delivery_seconds_bucket{direction=\"chat_to_desk\",le=\"3.000\"} 5");
+    expect_line("deskbell_delivery_seconds_bucket{direction=\"chat_to_desk\",le=\"+Inf\"} 6");
+    expect_line("deskbell_delivery_seconds_sum{direction=\"chat_to_desk\"} 100004.011");
+    expect_line("deskbell_delivery_seconds_count{direction=\"chat_to_desk\"} 6");
+    expect_line("deskbell_delivery_seconds_count{direction=\"desk_to_chat\"} 0");
     expect_line("deskbell_open_ticket_seconds_bucket{le=\"+Inf\"} 0");
     expect_line("deskbell_open_ticket_seconds_sum 0.000");
 }
 
-// Walks the whole text as a scraper would: each name has HELP, then TYPE, then its samples, all together, and only
-// once.
+// As a scraper reads it, and as a reviewer would.
 static void the_text_is_well_formed(void **state)
 {
     (void)state;
-    char *text = metrics_render(), *names[256], *save = NULL;
-    size_t count = 0, samples = 0;
-    char *current = NULL;
-    assert_int_equal(text[strlen(text) - 1], '\n');
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        if (!strncmp(line, "# HELP ", 7)) {
-            char *name = line + 7, *end = strchr(name, ' ');
-            assert_non_null(end);
-            *end = 0;
-            assert_true(strlen(end + 1) > 10);
-            for (size_t i = 0; i < count; i++)
-                assert_string_not_equal(names[i], name);
-            assert_true(count < 256);
-            names[count++] = current = name;
-            char *type = strtok_r(NULL, "\n", &save);
-            assert_int_equal(strncmp(type, "# TYPE ", 7), 0);
-            assert_int_equal(strncmp(type + 7, name, strlen(name)), 0);
-            const char *kind = type + 7 + strlen(name);
-            assert_true(!strcmp(kind, " counter") || !strcmp(kind, " gauge") || !strcmp(kind, " histogram"));
-            size_t length = strlen(name);
-            assert_int_equal(!strcmp(kind, " counter"), length > 6 && !strcmp(name + length - 6, "_total"));
-            continue;
-        }
-        assert_non_null(current);
-        assert_int_equal(strncmp(line, current, strlen(current)), 0);
-        assert_int_equal(strncmp(line, "deskbell_", 9), 0);
-        char *value = strrchr(line, ' ');
-        assert_non_null(value);
-        char *end;
-        strtod(value + 1, &end);
-        assert_int_equal(*end, 0);
-        samples++;
-    }
-    assert_true(count > 20 && samples > 200);
+    metrics_observe(HISTOGRAM_TO_DESK, 1234);
+    metrics_observe(HISTOGRAM_TO_CHAT, 99999999);
+    char *text = metrics_render();
+    struct metrics_text *parsed = metrics_parse(text);
+    assert_true(parsed->family_count > 30 && parsed->sample_count > 300);
+    assert_true(metrics_has(parsed, "deskbell_build_info", "version", DESKBELL_VERSION));
+    free(parsed);
     free(text);
+}
+
+static void calls_are_counted_by_upstream_and_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t status;
+        bool sent;
+        const char *answer;
+    } rows[] = {{200, true, "ok"},     {201, true, "ok"},      {404, true, "not_found"}, {401, true, "auth"},
+                {403, true, "auth"},   {429, true, "limited"}, {422, true, "refused"},   {500, true, "failed"},
+                {503, true, "failed"}, {101, true, "failed"},  {0, true, "silent"},      {0, false, "unsent"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[120];
+        metrics_reset();
+        metrics_count_call(UPSTREAM_FRESHDESK, rows[i].status, rows[i].sent, 250);
+        snprintf(line, sizeof line, "deskbell_calls_total{upstream=\"freshdesk\",answer=\"%s\"} 1", rows[i].answer);
+        expect_line(line);
+        assert_int_equal(metrics_observed(HISTOGRAM_CALL_FRESHDESK), rows[i].sent);
+    }
+    metrics_reset();
+    metrics_count_call(UPSTREAM_NONE, 200, true, 1);
+    metrics_count_call(77, 200, true, 1);
+    expect_line("deskbell_calls_total{upstream=\"freshchat\",answer=\"ok\"} 0");
+    metrics_count_late(METRICS_DESK_TO_CHAT, METRICS_STAGE_SETTLE);
+    expect_line("deskbell_late_total{direction=\"desk_to_chat\",stage=\"settle\"} 1");
+    metrics_set(GAUGE_CLOCK_FRESHCHAT, -1500);
+    expect_line("deskbell_clock_ahead_seconds{upstream=\"freshchat\"} -1.500");
 }
 
 static void *count_often(void *arg)
@@ -252,6 +254,7 @@ int main(void)
         cmocka_unit_test_setup(steps_are_counted_by_outcome_and_unknown_ones_as_other, fresh),
         cmocka_unit_test_setup(histograms_are_cumulative_and_in_seconds, fresh),
         cmocka_unit_test_setup(the_text_is_well_formed, fresh),
+        cmocka_unit_test_setup(calls_are_counted_by_upstream_and_answer, fresh),
         cmocka_unit_test_setup(nothing_is_lost_between_threads, fresh),
         cmocka_unit_test(readiness_names_what_is_missing),
         cmocka_unit_test(the_latest_status_is_served_whole),
