@@ -6,6 +6,7 @@
 // called back, has a ticket of its own, as ever: a chat's ticket leads back to its conversation, the call's to the
 // call, and nobody else's replies could tell which is meant. The two name each other.
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,11 @@ void callers_put(const struct dispatcher *self, const struct lane *lane, struct 
     struct ticket row = {lane->conversation, lane->updated_ms};
     if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
         ledger_put_by(batch, own ? LEDGER_BY_CALLER : LEDGER_BY_PHONE, phone, &row);
+    if (own) {
+        char ticket[24];
+        snprintf(ticket, sizeof ticket, "%" PRIu64, lane->ticket_id);
+        ledger_put_by(batch, LEDGER_BY_TICKET, ticket, &row);
+    }
     if (*lane->user)
         ledger_put_by(batch, own ? LEDGER_BY_ASKER : LEDGER_BY_USER, lane->user, &row);
 }

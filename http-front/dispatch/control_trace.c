@@ -75,14 +75,15 @@ static bool add_dead(void *arg, uint64_t seq, const struct dead *dead)
     return ++search->read < MOST_DEAD_READ && json_array_size(search->list) < MOST_DEAD;
 }
 
-// What was asked for may be a conversation's id or a ticket's number.
+// What was asked for may be the id of a conversation or call, or a ticket's number.
 static const char *find(struct dispatcher *self, struct control_call *call, struct lane *lane)
 {
     const char *asked = call->arguments[0];
     struct ticket ticket;
     uint64_t number = 0;
     if (control_number(asked, &number) &&
-        ledger_ticket(self->options.ledger, number, &ticket, call->arena) == LEDGER_OK)
+        (ledger_ticket(self->options.ledger, number, &ticket, call->arena) == LEDGER_OK ||
+         ledger_by(self->options.ledger, LEDGER_BY_TICKET, asked, &ticket, call->arena) == LEDGER_OK))
         asked = ticket.conversation;
     if (strlen(asked) > ID_MAX)
         return NULL;

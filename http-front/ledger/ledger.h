@@ -50,6 +50,7 @@ enum ledger_by {
     LEDGER_BY_USER,   // a conversation, by the customer's id in the chat
     LEDGER_BY_CALLER, // a call or call-back, by the number
     LEDGER_BY_ASKER,  // a call-back, by the user who asked for it
+    LEDGER_BY_TICKET, // a call or call-back, by the number of the ticket that it is on
 };
 enum ledger_result ledger_by(struct ledger *self, enum ledger_by by, const char *what, struct ticket *out,
                              struct arena *arena);

@@ -120,12 +120,14 @@ static char *trial_config(const char *folder, struct sandbox *sb, const char *ho
         "freshdesk {\n    api_url             = \"%s/api/v2\"\n"
         "    key_file            = \"%s/credentials/freshdesk.key\"\n"
         "    webhook_token_files = {\"%s/credentials/freshdesk-webhook.token\"}\n}\n"
-        "freshcaller {\n    phone_number = \"+31 20 123 45 67\"\n}\n"
+        "freshcaller {\n    enabled      = true\n    api_url      = \"%s/api/v1\"\n"
+        "    key_file     = \"%s/credentials/freshcaller.key\"\n    phone_number = \"+31 20 123 45 67\"\n"
+        "    country_code = \"31\"\n    poll_seconds = 2\n}\n"
         "widget {\n    script_url = \"%s/js/widget.js\"\n    host       = \"%s\"\n    token      = \"sandbox\"\n    "
         "call_back  = true\n}\n"
         "priority high-value { min_cart_value = 200.0  level = \"urgent\"  tags = {\"high-value\"} }\n"
         "priority struggling { min_cart_value = 50.0  min_friction = 60  level = \"high\" }",
-        folder, folder, host, host, url, folder, folder, agent, url, folder, folder, url, url);
+        folder, folder, host, host, url, folder, folder, agent, url, folder, folder, url, folder, url, url);
     if (length < 0)
         abort();
     return text;

@@ -118,6 +118,11 @@ static void calls_of_others_find_their_ticket(void **state)
     assert_int_equal(call_is_told_within(s, again, SOON_MS), opened);
     ticket_says(s, opened, "Missed call from Dee (+442079460203)");
     ticket_is_raised(s, opened, 3, "missed-call");
+    char number[32];
+    snprintf(number, sizeof number, "%lld", (long long)opened);
+    json_t *trace = operator_asks(s, "trace", number);
+    assert_int_equal(strncmp(json_string_value(json_object_get(trace, "conversation")), "call:", 5), 0);
+    json_decref(trace);
     int64_t talk = call_is_told_within(s, talked, SOON_MS);
     ticket_says(s, talk, "Call with +442079460204");
     ticket_is_raised(s, talk, 2, "");
