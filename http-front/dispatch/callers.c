@@ -17,7 +17,7 @@
 enum {
     ALIVE_MS = 24 * 60 * 60 * 1000, // a conversation that nothing was said in for longer is not open any more
     AGAIN_MS = 60 * 60 * 1000,      // who calls again within it means the same
-    CROSS_MS = 2000,
+    CROSS_MS = 500,
 };
 
 struct caller {

@@ -125,7 +125,7 @@ static void who_dials_again_gets_one_ticket(void **state)
     }
     job = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
     struct job second;
-    assert_false(next_job(f, 700, STEP_NONE, &second, &w)); // waits for that ticket
+    assert_false(next_job(f, 450, STEP_NONE, &second, &w)); // waits for that ticket
     send_report(w, &job,
                 (struct report){.outcome = OUTCOME_DONE,
                                 .ticket_id = 42,
@@ -202,7 +202,7 @@ static void calls_that_a_poll_lists_enter_once(void **state)
     assert_int_equal(poll.lane.mark_ms, 5000);
     assert_int_equal(poll.lane.listed_ms, 4000);
     send_report(w, &poll, (struct report){.outcome = OUTCOME_DONE, .mark_ms = 6000, .raws = {raws, 3}});
-    assert_false(next_job(f, 500, STEP_NONE, &none, &w)); // known by its key
+    assert_false(next_job(f, 200, STEP_NONE, &none, &w)); // known by its key
 }
 
 static void a_chat_after_a_call_names_its_ticket(void **state)
