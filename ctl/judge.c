@@ -88,7 +88,7 @@ void judge_generation(struct findings *findings, const struct judge_generation *
                      "told now.");
     else
         findings_add(findings, VERDICT_UNKNOWN, check, NULL,
-                     "Cannot tell whether this is a classic account: Freshchat's API could not be tried%s.",
+                     "Cannot tell whether this is a classic account: Freshchat's API gave no answer that shows it%s.",
                      facts->ticket_seen ? "" : ", and there is no ticket to look at");
 }
 
