@@ -306,13 +306,14 @@
 
   // ---------------------------------------------------------------- "Call us"
   const CSS = `:host{all:initial}
-    nav{position:fixed;z-index:2147483000;bottom:24px;${data.call === 'right' ? 'right' : 'left'}:24px;display:flex;flex-wrap:wrap;gap:8px;
+    div{position:fixed;z-index:2147483000;bottom:24px;${data.call === 'right' ? 'right' : 'left'}:24px;display:flex;flex-wrap:wrap;gap:8px;
     max-width:calc(100vw - 160px)}
     a,button{display:flex;align-items:center;min-height:48px;padding:8px 18px;border:0;border-radius:24px;background:#12344d;color:#fff;
     font:600 16px/1.3 system-ui,sans-serif;text-decoration:none;cursor:pointer}
     a:focus-visible,button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
     small{display:block;font-weight:400}
-    nav[hidden]{display:none}
+    div[hidden]{display:none}
+    @media print{:host{display:none}}
     @media (hover:none),(pointer:coarse){b,button{display:none}}`;
   const call = () => {
     const floats = data.call !== 'off';
@@ -329,13 +330,13 @@
       parent.append(made);
       return made;
     };
-    const nav = add(root, 'nav', ''), link = add(nav, 'a', ''), text = add(link, 'span', 'Call us');
-    nav.hidden = !floats;
+    const box = add(root, 'div', ''), link = add(box, 'a', ''), text = add(link, 'span', 'Call us');
+    box.hidden = !floats;
     link.href = 'tel:' + config.dial;
     add(text, 'b', ' ' + config.phone); // hidden on phones, which dial
     add(text, 'small', [config.hours, config.zone].filter(Boolean).join(', '));
     if (config.callBack && tag) {
-      const ask = add(nav, 'button', 'Call me back'), from = name => new URL(name, tag.src) + '';
+      const ask = add(box, 'button', 'Call me back'), from = name => new URL(name, tag.src) + '';
       let form;
       // The form is a file of its own: few shoppers need it, and who does not, does not load it.
       const open = () => {
@@ -346,7 +347,7 @@
         form.then(show => show()).catch(() => {
           api.errors++;
           form = null;
-          nav.hidden = false;
+          box.hidden = false;
           ask.textContent = 'Not available now, please call';
         });
       };
