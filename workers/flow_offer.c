@@ -91,9 +91,12 @@ static void offer_finish(struct job_context *context, const struct response *res
 
 // ---- look -----------------------------------------------------------------------------------------------------------
 
+// It is asked for with the ticket and only then, so also a front that forgot having said it (a restored ledger) finds
+// it.
 static uint64_t floor_of(const struct job_context *context)
 {
-    return flow_look_floor(context, flow_since_ms(context));
+    uint64_t asked_ms = context->job->events.count ? context->job->events.items[0].accepted_ms : 0;
+    return flow_look_floor(context, asked_ms ? asked_ms : flow_since_ms(context));
 }
 
 static enum step_choice look_begin(struct job_context *context, struct request *request, struct report *report)
