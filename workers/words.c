@@ -136,6 +136,8 @@ const char *words_change(struct arena *arena, const struct context *known, const
 {
     const char *cart = customer_cart_changed(known, now) || *said ? cart_sentence(arena, known, now) : "";
     const char *items = items_sentence(arena, known, now);
+    if (!*cart && !*known->items)
+        items = ""; // nothing says that they are others
     if (!*cart && !*items && !*said && !level_rises(known, now))
         return "";
     if (*items && !*cart) // what "it" is

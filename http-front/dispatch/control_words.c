@@ -30,6 +30,7 @@ const char *control_kind(uint64_t event_kind)
     case EVENT_POLL_CHAT:
     case EVENT_POLL_USERS:
     case EVENT_POLL_CALLS:
+    case EVENT_REFRESH:
         return "poll";
     case EVENT_CALL:
         return "call";

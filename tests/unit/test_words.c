@@ -186,6 +186,8 @@ static void a_note_says_what_changed(void **state)
     assert_string_equal(words_change(arena, &before, &before, "Rule x: priority high."),
                         "<div><b>Deskbell:</b> Rule x: priority high.</div>");
     struct context other = SAYS("cart_value", "59.00", "cart_currency", "EUR", "cart_items", "2 × Peg");
+    assert_string_equal(told(&before, &other), ""); // its lines were not known
+    before.items = "1 × Tent";
     assert_string_equal(told(&before, &other),
                         "<div><b>Deskbell:</b> The cart has changed, its value has not. In it: 2 × Peg.</div>");
     now.proof = PROOF_UNSIGNED;
