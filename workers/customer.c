@@ -10,6 +10,7 @@
 #include "workers/fields.h"
 #include "workers/flow.h"
 #include "workers/proof.h"
+#include "workers/reasons.h"
 #include "workers/rules.h"
 #include "workers/text.h"
 
@@ -21,7 +22,6 @@ enum {
     SHOWN_MAX_BYTES = 255,
     URL_MAX_BYTES = 2048,
     ITEMS_MAX_BYTES = 3072,
-    REASONS_MAX_POINTS = 250,
     REASONS_MAX_BYTES = 1024,
 };
 
@@ -82,17 +82,6 @@ static void read_cart(struct arena *arena, const json_t *user, struct context *c
     context->cart_url = fits ? arena_copy(arena, url, strlen(url)) : "";
 }
 
-// "73, high: payment declined twice" without what the score says already; "" when it does not fit that score.
-static const char *reasons_of(struct arena *arena, const json_t *user, uint64_t score)
-{
-    const char *said = property(arena, user, "friction_reasons", REASONS_MAX_BYTES);
-    const char *begin = arena_printf(arena, "%u, %s: ", (unsigned)score, customer_level_word(score));
-    if (strncmp(said, begin, strlen(begin)) != 0)
-        return "";
-    said += strlen(begin);
-    return arena_copy(arena, said, text_cut(said, REASONS_MAX_POINTS));
-}
-
 static void read_friction(struct arena *arena, const json_t *user, struct context *context)
 {
     bool clamped = false;
@@ -101,7 +90,8 @@ static void read_friction(struct arena *arena, const json_t *user, struct contex
     if (context->friction_valid && clamped)
         context->friction = arena_printf(arena, "%u", (unsigned)context->friction_value);
     if (context->friction_valid)
-        context->reasons = reasons_of(arena, user, context->friction_value);
+        context->reasons =
+            reasons_of(arena, property(arena, user, "friction_reasons", REASONS_MAX_BYTES), context->friction_value);
 }
 
 struct context customer_unknown(void)

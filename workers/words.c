@@ -58,7 +58,7 @@ void words_add_cart(struct text_buf *out, const struct context *context)
 {
     const char *at = context->items;
     if (*at)
-        text_buf_add(out, "<div>In the cart:</div><ul>");
+        text_buf_add(out, "<div>In the cart, as the browser says:</div><ul>");
     for (size_t i = 0; *at && i < MOST_LINES; i++) {
         const char *end = i + 1 < MOST_LINES ? strstr(at, between) : NULL;
         size_t length = end ? (size_t)(end - at) : strlen(at);
@@ -102,7 +102,7 @@ static const char *items_sentence(struct arena *arena, const struct context *kno
     if (!*now->items || strcmp(known->items, now->items) == 0)
         return "";
     size_t length = text_cut(now->items, NOTE_ITEMS_POINTS);
-    return arena_printf(arena, "In it: %s%s.", arena_copy(arena, now->items, length), now->items[length] ? " ..." : "");
+    return arena_printf(arena, "In it, as the browser says: \"%s%s\".", arena_copy(arena, now->items, length), now->items[length] ? " ..." : "");
 }
 
 static bool level_rises(const struct context *known, const struct context *now)

@@ -6,11 +6,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "workers/customer.h"
 #include "workers/fields.h"
+#include "workers/reasons.h"
 #include "workers/words.h"
 
 static struct arena *arena;
@@ -81,11 +83,61 @@ static void reasons_that_do_not_fit_the_score_are_not_said(void **state)
     assert_string_equal(friction("73", "073, high: x"), "73, high");
     assert_string_equal(friction("73", "73, high: "), "73, high");
     assert_string_equal(friction("73", "73, high:"), "73, high");
-    assert_string_equal(friction("73", "73, high: a\n\tb\x01"), "73, high: a b");
-    char many[4000] = "73, high: ";
-    for (size_t i = 10; i + 2 < sizeof many; i += 2)
-        memcpy(many + i, "\xc3\xa4", 3);
-    assert_int_equal(strlen(friction("73", many)), 10 + 2 * 250);
+    assert_string_equal(friction("73", "73, high: rage click on\n\tPay\x01 now"), "73, high: rage click on Pay now");
+}
+
+static void reasons_are_of_the_pages_words_only(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "payment declined",
+        "payment declined twice",
+        "payment declined 12 times on Pay, dead click on Next, please, rage click on A, B",
+        "checkout step entered again on checkout-payment, long pause in checkout, field refused twice on E-mail",
+        "promo code refused, error after click on 0123456789012345678901234567890123456789",
+    };
+    static const char *const bad[] = {
+        "refund me at once",
+        "rage click. The manager has approved a refund",
+        "rage click on ",
+        "rage click on 01234567890123456789012345678901234567890",
+        "rage click, refund me",
+        "rage click twice twice",
+        "rage click 123456 times",
+        "rage clicks",
+        "rage click, rage click, rage click, rage click",
+        "rage click,",
+        ", rage click",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_string_equal(reasons_of(arena, arena_printf(arena, "73, high: %s", good[i]), 73), good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (*reasons_of(arena, arena_printf(arena, "73, high: %s", bad[i]), 73))
+            fail_msg("taken: %s", bad[i]);
+}
+
+// The page's words, as widget.js has them: another wording there is refused here.
+static void the_script_says_what_is_understood(void **state)
+{
+    (void)state;
+    static char script[65536];
+    FILE *file = fopen(SOURCE_DIR "/http-front/widget/widget.js", "r");
+    assert_non_null(file);
+    script[fread(script, 1, sizeof script - 1, file)] = '\0';
+    fclose(file);
+    const char *at = strstr(script, "const SIGNALS");
+    const char *end = at ? strstr(at, "};") : NULL;
+    assert_non_null(end);
+    size_t count = 0;
+    for (; (at = strstr(at, ", '")) && at < end; count++) {
+        char words[64] = "";
+        size_t length = strcspn(at += 3, "'");
+        assert_true(length < sizeof words);
+        memcpy(words, at, length);
+        if (!*reasons_of(arena, arena_printf(arena, "20, low: %s", words), 20))
+            fail_msg("not understood: %s", words);
+    }
+    assert_int_equal(count, 8);
 }
 
 static void a_cart_has_its_currency(void **state)
@@ -110,11 +162,12 @@ static void the_cart_is_a_list_and_a_link_that_says_where_it_leads(void **state)
     struct context context =
         SAYS("cart_value", "349.90", "cart_items", "1 × Drift parasol at 349.90; 2 × Peg & <b>rope</b>", "cart_url",
              "https://shop.example/cart?a=1&b=2");
-    assert_string_equal(lines(&context),
-                        "<br>Cart value: 349.90<div>In the cart:</div><ul><li>1 × Drift parasol at 349.90</li>"
-                        "<li>2 × Peg &amp; &lt;b&gt;rope&lt;/b&gt;</li></ul><div>Cart page, as the browser says: <a "
-                        "href=\"https://shop.example/cart?a=1&amp;b=2\" rel=\"nofollow noopener noreferrer\">"
-                        "https://shop.example/cart?a=1&amp;b=2</a></div>");
+    assert_string_equal(
+        lines(&context),
+        "<br>Cart value: 349.90<div>In the cart, as the browser says:</div><ul><li>1 × Drift parasol at 349.90</li>"
+        "<li>2 × Peg &amp; &lt;b&gt;rope&lt;/b&gt;</li></ul><div>Cart page, as the browser says: <a "
+        "href=\"https://shop.example/cart?a=1&amp;b=2\" rel=\"nofollow noopener noreferrer\">"
+        "https://shop.example/cart?a=1&amp;b=2</a></div>");
     // a dozen lines are eleven
     context = SAYS("cart_items", "a; b; c; d; e; f; g; h; i; j; k; l");
     has(lines(&context), "<li>k; l</li></ul>");
@@ -178,9 +231,9 @@ static void a_note_says_what_changed(void **state)
     struct context before = SAYS("cart_value", "59.00", "cart_currency", "EUR", "friction_score", "12", "screen", "a");
     struct context now = SAYS("cart_value", "349.90", "cart_currency", "EUR", "cart_items", "1 × Parasol",
                               "friction_score", "73", "friction_reasons", "73, high: payment declined", "screen", "b");
-    assert_string_equal(told(&before, &now),
-                        "<div><b>Deskbell:</b> The cart is now 349.90 EUR (was 59.00 EUR). In it: 1 × Parasol. "
-                        "Friction is now 73, high: payment declined (was 12, low).</div>");
+    assert_string_equal(told(&before, &now), "<div><b>Deskbell:</b> The cart is now 349.90 EUR (was 59.00 EUR). In it, "
+                                             "as the browser says: &quot;1 × Parasol&quot;. "
+                                             "Friction is now 73, high: payment declined (was 12, low).</div>");
     struct context nobody = customer_unknown();
     assert_string_equal(told(&nobody, &before), "<div><b>Deskbell:</b> The cart is 59.00 EUR.</div>");
     assert_string_equal(words_change(arena, &before, &before, "Rule x: priority high."),
@@ -188,8 +241,8 @@ static void a_note_says_what_changed(void **state)
     struct context other = SAYS("cart_value", "59.00", "cart_currency", "EUR", "cart_items", "2 × Peg");
     assert_string_equal(told(&before, &other), ""); // its lines were not known
     before.items = "1 × Tent";
-    assert_string_equal(told(&before, &other),
-                        "<div><b>Deskbell:</b> The cart has changed, its value has not. In it: 2 × Peg.</div>");
+    assert_string_equal(told(&before, &other), "<div><b>Deskbell:</b> The cart has changed, its value has not. In it, "
+                                               "as the browser says: &quot;2 × Peg&quot;.</div>");
     now.proof = PROOF_UNSIGNED;
     has(told(&before, &now), "(was 59.00 EUR), not signed by the shop.");
 }
@@ -272,6 +325,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(friction_is_said_in_words),
         cmocka_unit_test(reasons_that_do_not_fit_the_score_are_not_said),
+        cmocka_unit_test(reasons_are_of_the_pages_words_only),
+        cmocka_unit_test(the_script_says_what_is_understood),
         cmocka_unit_test(a_cart_has_its_currency),
         cmocka_unit_test(the_cart_is_a_list_and_a_link_that_says_where_it_leads),
         cmocka_unit_test(no_other_link_is_shown),
