@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # deb.sh DEB SANDBOX CACHE SANDBOX-DEB: the life of the package on somebody's machine. Installed by apt into a minimal system,
 # configured, provisioned, looked at by doctor, run, upgraded while it runs, removed, purged; with a conversation played before
-# and after the upgrade, and one by an ordinary user with the sandbox's package.
+# and after the upgrade, and one by an ordinary user with the sandbox's package, as the README tells newcomers.
 # Exits 77 with the reason where no such system can be made.
 set -euo pipefail
 deb=$1 sandbox=$2 cache=$3 sandbox_deb=$4
@@ -167,31 +167,6 @@ step "a conversation after the upgrades, over the same ledger"
 play 5001
 stop_daemon
 
-step "the sandbox's package: an ordinary user tries it"
-cp "$sandbox_deb" "$root/tmp/sandbox.deb"
-apt install /tmp/sandbox.deb || die "the sandbox's package cannot be installed: $(tail -n 5 "$work/apt.log")"
-chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /usr/bin/deskbell-sandbox --trial /tmp/trial --bare \
-    --listen "$address:8088" --limit 20000 --play --ready-url "http://$address:9564/readyz" >"$work/trial.log" 2>&1 &
-player=$!
-tries=300
-until [ -s "$root/tmp/trial/deskbell.conf" ]; do
-    [ $((tries -= 1)) -gt 0 ] || die "no trial: $(cat "$work/trial.log")"
-    sleep 0.1
-done
-# What it prints, word by word, up to the program that stays.
-sed -n '/^  deskbellctl .* provision/,/^  deskbellctl .* doctor/p' "$work/trial.log" >"$work/words"
-[ "$(wc -l <"$work/words")" = 3 ] || die "the trial does not say what to type: $(cat "$work/trial.log")"
-in_root runuser -u nobody -- sh -e -c "$(cat "$work/words")" >"$work/words.log" 2>&1 || die "what the trial says: $(cat "$work/words.log")"
-! grep -E '^(FAIL|warn) ' "$work/words.log" | grep -vE ' (deskbelld|you) ' || die "doctor warns of a trial: $(cat "$work/words.log")"
-chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /usr/sbin/deskbelld -c /tmp/trial/deskbell.conf \
-    >"$work/deskbelld.log" 2>&1 &
-daemon=$!
-wait "$player" || die "the trial's conversation was not played to its end: $(cat "$work/trial.log")"
-player=''
-stop_daemon
-apt purge deskbell-sandbox || die "purge of the sandbox"
-[ ! -e "$root/usr/bin/deskbell-sandbox" ] || die "the sandbox is left"
-
 step "remove, purge"
 apt remove deskbell || die "remove"
 [ ! -e "$root/usr/sbin/deskbelld" ] || die "deskbelld is left"
@@ -204,4 +179,43 @@ for left in /etc/deskbell /var/lib/deskbell /run/deskbell; do
 done
 [ -z "$(in_root dpkg-query -W -f='${db:Status-Abbrev}' deskbell 2>/dev/null | tr -d ' ')" ] ||
     [ "$(in_root dpkg-query -W -f='${db:Status-Abbrev}' deskbell | tr -d ' ')" = un ] || die "dpkg still knows it"
+
+step "the README's way for operators, word by word, with the sandbox's package"
+# words LINE-PATTERN: the README's commands that begin so, with their continuation, at our own address.
+words() {
+    sed -n '/^## For operators/,/^\*\*With your accounts/p' "$here/../../README.md" |
+        awk -v begin="^    $1" '$0 ~ begin { on = 1 } on { print; on = /\\$/ }' | sed "s#127\.0\.0\.1#$address#g"
+}
+cp "$sandbox_deb" "$root/tmp/deskbell-sandbox.deb"
+cp "$deb" "$root/tmp/deskbell.deb"
+[ -n "$(words 'apt install')" ] || die "the README does not say how to install"
+in_root sh -e -c "cd /tmp; $(words 'apt install' | sed 's/apt install/apt-get -q -y --no-install-recommends install/')" \
+    </dev/null >"$work/apt.log" 2>&1 || die "the packages cannot be installed: $(tail -n 5 "$work/apt.log")"
+trial=$(words deskbell-sandbox)
+[ -n "$trial" ] || die "the README does not start the sandbox"
+chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /bin/sh -c "exec ${trial#    } --listen $address:8088 --limit 20000 --play \
+    --ready-url http://$address:9564/readyz" >"$work/trial.log" 2>&1 &
+player=$!
+tries=300
+until [ -s "$root/tmp/deskbell-trial/deskbell.conf" ] && grep -q '^  deskbelld' "$work/trial.log"; do
+    [ $((tries -= 1)) -gt 0 ] || die "no trial: $(cat "$work/trial.log")"
+    sleep 0.1
+done
+# What the program prints is what the README says, up to the program that stays.
+words 'deskbell(ctl|d) ' | sed 's/^  //' >"$work/readme"
+sed -n '/^  deskbellctl .* provision/,/^  deskbelld/p' "$work/trial.log" | cmp - "$work/readme" ||
+    die "the README says $(cat "$work/readme") and the trial $(cat "$work/trial.log")"
+grep -v '^  deskbelld' "$work/readme" >"$work/words"
+[ "$(wc -l <"$work/words")" = 3 ] || die "the trial does not say what to type: $(cat "$work/trial.log")"
+in_root runuser -u nobody -- sh -e -c "$(cat "$work/words")" >"$work/words.log" 2>&1 || die "what the trial says: $(cat "$work/words.log")"
+! grep -E '^(FAIL|warn) ' "$work/words.log" | grep -vE ' (deskbelld|you) ' || die "doctor warns of a trial: $(cat "$work/words.log")"
+chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups $(grep "^  deskbelld" "$work/readme") \
+    >"$work/deskbelld.log" 2>&1 &
+daemon=$!
+wait "$player" || die "the trial's conversation was not played to its end: $(cat "$work/trial.log")"
+player=''
+stop_daemon
+apt purge deskbell deskbell-sandbox || die "purge of both"
+[ ! -e "$root/usr/bin/deskbell-sandbox" ] || die "the sandbox is left"
+
 step "done"
