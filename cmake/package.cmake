@@ -52,6 +52,7 @@ install(FILES ${packaging}/completion/deskbellctl DESTINATION share/bash-complet
 install(FILES ${packaging}/debian/copyright ${made}/changelog.gz DESTINATION share/doc/deskbell)
 install(FILES ${packaging}/debian/lintian-overrides DESTINATION share/lintian/overrides RENAME deskbell
   COMPONENT debian)
+install(FILES ${packaging}/monitoring/deskbell-dashboard.json ${packaging}/monitoring/deskbell-alerts.yml DESTINATION share/deskbell)
 install(DIRECTORY ${packaging}/proxy/ DESTINATION share/doc/deskbell/examples
   FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 

@@ -65,6 +65,9 @@ while read -r command; do
     grep -qw "$command" "$work/root/usr/share/bash-completion/completions/deskbellctl" || bad "bash completion lacks $command"
     zcat "$work/root/usr/share/man/man8/deskbellctl.8.gz" | grep -qE "^\.(B|BR|BI) \"?$command\b" || bad "deskbellctl(8) lacks $command"
 done <"$work/commands"
+for file in deskbell-dashboard.json deskbell-alerts.yml; do
+    [ -s "$work/root/usr/share/deskbell/$file" ] || bad "there is no /usr/share/deskbell/$file"
+done
 bash -n "$work/root/usr/share/bash-completion/completions/deskbellctl" || bad "bash completion"
 if [ -f /usr/share/bash-completion/bash_completion ]; then
     bash -c '. /usr/share/bash-completion/bash_completion; . "$1"

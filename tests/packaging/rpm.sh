@@ -21,7 +21,7 @@ diff "$work/deb" "$work/rpm" >"$work/files" || bad "files of deb (<) and rpm (>)
 
 # Folders that are others' must not be claimed.
 rpm -qp --qf '[%{FILEMODES:perms} %{FILENAMES}\n]' "$rpm" | sed -n 's/^d[^ ]* //p' | sort | tr '\n' ' ' >"$work/folders"
-[ "$(cat "$work/folders")" = "/etc/deskbell /etc/deskbell/credentials /usr/libexec/deskbell /usr/share/doc/deskbell /usr/share/doc/deskbell/examples " ] ||
+[ "$(cat "$work/folders")" = "/etc/deskbell /etc/deskbell/credentials /usr/libexec/deskbell /usr/share/deskbell /usr/share/doc/deskbell /usr/share/doc/deskbell/examples " ] ||
     bad "folders: $(cat "$work/folders")"
 is=$(rpm -qp --qf '[%{FILEMODES:perms} %{FILEUSERNAME}:%{FILEGROUPNAME} %{FILENAMES}\n]' "$rpm" | grep ' /etc/deskbell/credentials$')
 [ "$is" = "drwxr-x--- root:deskbell /etc/deskbell/credentials" ] || bad "$is"
