@@ -85,6 +85,9 @@ enum exit_code show_doctor(const struct session *session)
     struct findings *findings = findings_new();
     if (options_read_config(session->options, &config, &error)) {
         findings_add(findings, VERDICT_OK, "configuration", NULL, "%s is valid.", config->filename);
+        if (config->mode == CONFIG_MODE_OBSERVE)
+            findings_add(findings, VERDICT_WARN, "mode", "Set mode = \"live\" when it shall write.",
+                         "Deskbell only observes: it writes no ticket and no message.");
         struct doctor doctor = {.config = config,
                                 .runtime_dir =
                                     session->options->runtime_dir ? session->options->runtime_dir : config->runtime_dir,

@@ -67,6 +67,17 @@ static void hear_status(struct doctor *self)
     if (result == CALL_DONE && words_number(status, "dead"))
         findings_add(self->findings, VERDICT_WARN, "dead letters", "deskbellctl dead list",
                      "%" PRId64 " messages were given up on.", words_number(status, "dead"));
+    json_t *row;
+    size_t i;
+    json_array_foreach(json_object_get(status, "directions"), i, row)
+    {
+        const char *direction = words_text(row, "direction");
+        if (!words_yes(row, "paused"))
+            continue;
+        findings_add(self->findings, VERDICT_WARN, "paused", NULL, "%s is paused; %" PRId64 " waiting.", direction,
+                     words_number(row, "waiting"));
+        findings_remedy(self->findings, "deskbellctl resume %s", direction);
+    }
     json_decref(status);
 }
 

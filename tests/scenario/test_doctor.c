@@ -151,6 +151,9 @@ static void a_healthy_installation_has_nothing_to_mend(void **state)
     assert_null(strstr(output, "blue one"));
     free(output);
 
+    operator_says(s, 0, "pause", "desk-to-chat");
+    doctor_finds(s, "paused", "warn", "desk-to-chat is paused");
+    operator_says(s, 0, "resume", "desk-to-chat");
     scenario_stop(s); // before it runs, nothing is wrong with that
     doctor_finds(s, "deskbelld", "warn", "does not run");
     doctor_finds(s, "freshdesk key", "ok", "works");
@@ -226,6 +229,9 @@ static void what_is_wrong_on_this_machine_is_told(void **state)
         doctor);
     finds(s, answer, "group", "fail", "no group 5");
     finds(s, answer, "ticket.type", "fail", "Complaint");
+    json_decref(answer);
+    answer = answer_of(s, changed_config(s, "observe.conf", "front {", "mode = \"observe\"\nfront {"), 0, doctor);
+    finds(s, answer, "mode", "warn", "only observes");
     json_decref(answer);
     // The third product's key, right and wrong.
     char calls[400];
