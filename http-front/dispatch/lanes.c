@@ -297,15 +297,18 @@ static struct lane_choice write_or_look(const struct side *side, struct item *it
     return ready(item, step, wake);
 }
 
-static bool has_a_ticket(const struct side *side, const struct lane_rules *rules)
+// A ticket that would have been opened is enough for what would be written there, not for what is read of it.
+static bool has_a_ticket(const struct side *side, const struct item *item, const struct lane_rules *rules)
 {
     const struct conversation *conversation = side->conversation;
-    return conversation->ticket_id || (rules->observing && conversation->would_have_ticket);
+    bool would_be_written = item->kind == EVENT_CUSTOMER_MESSAGE || item->kind == EVENT_AGENT_MESSAGE ||
+                            item->kind == EVENT_NOTICE || item->kind == EVENT_RESOLVED || item->kind == EVENT_REOPENED;
+    return conversation->ticket_id || (rules->observing && conversation->would_have_ticket && would_be_written);
 }
 
 static struct lane_choice go(const struct side *side, struct item *item, const struct lane_rules *rules, uint64_t now)
 {
-    bool has_ticket = has_a_ticket(side, rules);
+    bool has_ticket = has_a_ticket(side, item, rules);
     enum step step = item->step != STEP_NONE ? (enum step)item->step : steps_entry(item->kind, has_ticket);
     const struct step_info *info = steps_info(step);
     assert(info);
@@ -328,7 +331,6 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
             return (struct lane_choice){LANE_LATER, active, STEP_NONE, active->not_before_mono_ms};
         return excluded(side, active) ? nothing : go(side, active, rules, now);
     }
-    bool has_ticket = has_a_ticket(side, rules);
     struct item *patient = NULL; // goes when nothing else could
     uint64_t wake = 0;
     for (struct item *item = side->head; item; item = item->next) {
@@ -338,6 +340,7 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
                 continue;
             return (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake};
         }
+        bool has_ticket = has_a_ticket(side, item, rules);
         if (steps_entry(item->kind, has_ticket) == STEP_NONE) {
             uint64_t until = item->arrived_mono_ms + rules->ticket_wait_ms;
             if (now >= until)

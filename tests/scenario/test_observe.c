@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/scenario/calling.h"
 #include "tests/scenario/operator.h"
 #include "tests/scenario/story.h"
 #include "tests/scenario/wire.h"
@@ -106,10 +107,35 @@ static void an_observer_writes_nothing_and_later_nothing_of_it(void **state)
     scenario_end(s);
 }
 
+static bool the_call_is_told_of(void *arg)
+{
+    return scenario_log_count(arg, "step=create_call_ticket conversation=call:") > 0;
+}
+
+static void calls_are_observed_too(void **state)
+{
+    struct scenario_options options;
+    scenario_options_init(&options);
+    options.more = "mode = \"observe\"";
+    options.freshcaller_more = "poll_seconds = 1\nnative_wait_seconds = 1\ncountry_code = \"44\"";
+    struct scenario *s = scenario_begin(state, &options);
+    sandbox_phone_call(scenario_sandbox(s), "+442079460155", NULL, NULL, 20);
+    if (!scenario_wait(the_call_is_told_of, s, 15000))
+        scenario_fail("the call is not told of");
+    everything_settles_within(s, 10000);
+    polls_pass(s, 2);
+    nothing_was_written(s);
+    no_dead_letters(s);
+    assert_int_equal(scenario_log_count(s, "step=create_call_ticket conversation=call:"), 1);
+    assert_int_equal(scenario_log_count(s, "7946"), 0);
+    scenario_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_observer_writes_nothing_and_later_nothing_of_it, scenario_teardown),
+        cmocka_unit_test_teardown(calls_are_observed_too, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
