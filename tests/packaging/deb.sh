@@ -197,19 +197,19 @@ chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups /bin/sh -c 
     --ready-url http://$address:9564/readyz" >"$work/trial.log" 2>&1 &
 player=$!
 tries=300
-until [ -s "$root/tmp/deskbell-trial/deskbell.conf" ] && grep -q '^  deskbelld' "$work/trial.log"; do
+until [ -s "$root/tmp/deskbell-trial/deskbell.conf" ] && grep -q '^  /usr/sbin/deskbelld' "$work/trial.log"; do
     [ $((tries -= 1)) -gt 0 ] || die "no trial: $(cat "$work/trial.log")"
     sleep 0.1
 done
 # What the program prints is what the README says, up to the program that stays.
-words 'deskbell(ctl|d) ' | sed 's/^  //' >"$work/readme"
-sed -n '/^  deskbellctl .* provision/,/^  deskbelld/p' "$work/trial.log" | cmp - "$work/readme" ||
+words '(deskbellctl|/usr/sbin/deskbelld) ' | sed 's/^  //' >"$work/readme"
+sed -n '/^  deskbellctl .* provision/,/^  .usr.sbin.deskbelld/p' "$work/trial.log" | cmp - "$work/readme" ||
     die "the README says $(cat "$work/readme") and the trial $(cat "$work/trial.log")"
-grep -v '^  deskbelld' "$work/readme" >"$work/words"
+grep -v '^  /usr/sbin/deskbelld' "$work/readme" >"$work/words"
 [ "$(wc -l <"$work/words")" = 3 ] || die "the trial does not say what to type: $(cat "$work/trial.log")"
 in_root runuser -u nobody -- sh -e -c "$(cat "$work/words")" >"$work/words.log" 2>&1 || die "what the trial says: $(cat "$work/words.log")"
 ! grep -E '^(FAIL|warn) ' "$work/words.log" | grep -vE ' (deskbelld|you) ' || die "doctor warns of a trial: $(cat "$work/words.log")"
-chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups $(grep "^  deskbelld" "$work/readme") \
+chroot "$root" setpriv --reuid nobody --regid nogroup --clear-groups $(grep "^  /usr/sbin/deskbelld" "$work/readme") \
     >"$work/deskbelld.log" 2>&1 &
 daemon=$!
 wait "$player" || die "the trial's conversation was not played to its end: $(cat "$work/trial.log")"
