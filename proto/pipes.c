@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records between deskbelld and its children, for both sides. A record is 24 bytes, far below PIPE_BUF, so a
+// The records between deskbelld and its children, for both sides. A record is 24 or 32 bytes, far below PIPE_BUF, so a
 // write is whole or not at all; the reader still takes any split of the bytes, because nothing forbids a short read.
 #include "proto/pipes.h"
 
@@ -14,7 +14,7 @@
 #define STATUS_MAGIC  0x54424b44u // "DKBT"
 #define CONTROL_MAGIC 0x45424b44u // "DKBE"
 
-static_assert(sizeof(struct pipes_status) == 24 && sizeof(struct pipes_control) == 24, "records have no holes");
+static_assert(sizeof(struct pipes_status) == 32 && sizeof(struct pipes_control) == 24, "records have no holes");
 static_assert(sizeof(struct pipes_control) <= PIPE_BUF, "one write is one record");
 static_assert(sizeof(struct pipes_control) <= sizeof(((struct pipes_reader *)0)->bytes), "a reader holds a record");
 
@@ -30,16 +30,26 @@ static bool write_record(int fd, const void *record, size_t size)
     return n >= 0;
 }
 
-bool pipes_write_status(int fd, enum pipes_status_kind kind, uint64_t progress)
+static bool write_status(int fd, enum pipes_status_kind kind, uint64_t progress, uint64_t value, uint64_t resident_mb)
 {
-    return pipes_write_status_value(fd, kind, progress, 0);
-}
-
-bool pipes_write_status_value(int fd, enum pipes_status_kind kind, uint64_t progress, uint64_t value)
-{
-    struct pipes_status record = {STATUS_MAGIC, kind, progress, value};
+    struct pipes_status record = {STATUS_MAGIC, kind, progress, value, resident_mb};
 
     return write_record(fd, &record, sizeof record) || (errno == EAGAIN && kind == PIPES_STATUS_BEAT);
+}
+
+bool pipes_write_status(int fd, enum pipes_status_kind kind, uint64_t progress)
+{
+    return write_status(fd, kind, progress, 0, 0);
+}
+
+bool pipes_write_beat(int fd, uint64_t progress, uint64_t jobs, uint64_t resident_mb)
+{
+    return write_status(fd, PIPES_STATUS_BEAT, progress, jobs, resident_mb);
+}
+
+bool pipes_write_released(int fd, uint64_t progress, uint64_t generation)
+{
+    return write_status(fd, PIPES_STATUS_RELEASED, progress, generation, 0);
 }
 
 bool pipes_write_control(int fd, enum pipes_control_kind kind, uint32_t slot, uint64_t generation, uint32_t pid)

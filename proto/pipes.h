@@ -36,10 +36,11 @@ enum pipes_status_kind {
 };
 
 struct pipes_status {
-    uint32_t magic;    // filled in and checked by the functions below
-    uint32_t kind;     // enum pipes_status_kind
-    uint64_t progress; // grows with the work done; what it counts is the child's business
-    uint64_t value;    // a worker's BEAT: the jobs it has reported since its start; RELEASED: a generation; else 0
+    uint32_t magic;       // filled in and checked by the functions below
+    uint32_t kind;        // enum pipes_status_kind
+    uint64_t progress;    // grows with the work done; what it counts is the child's business
+    uint64_t value;       // a worker's BEAT: the jobs it has reported since its start; RELEASED: a generation; else 0
+    uint64_t resident_mb; // a worker's BEAT: the memory it occupies; else 0
 };
 
 enum pipes_control_kind {
@@ -65,9 +66,11 @@ struct pipes_control {
 // supervisor is then behind, not gone). False with errno otherwise: EPIPE when the supervisor is gone (SIGPIPE must be
 // ignored), EAGAIN when another kind than BEAT did not fit: try again.
 bool pipes_write_status(int fd, enum pipes_status_kind kind, uint64_t progress) __attribute__((warn_unused_result));
-// The same for the kinds that carry a value.
-bool pipes_write_status_value(int fd, enum pipes_status_kind kind, uint64_t progress, uint64_t value)
+// A worker's BEAT.
+bool pipes_write_beat(int fd, uint64_t progress, uint64_t jobs, uint64_t resident_mb)
     __attribute__((warn_unused_result));
+// A front's RELEASED.
+bool pipes_write_released(int fd, uint64_t progress, uint64_t generation) __attribute__((warn_unused_result));
 
 // Writes one control record. Returns false with errno (EAGAIN: pipe full) when it was not written.
 bool pipes_write_control(int fd, enum pipes_control_kind kind, uint32_t slot, uint64_t generation, uint32_t pid)

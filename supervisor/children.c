@@ -141,7 +141,7 @@ static void do_start(struct children *children, struct child *c, int64_t now_ms)
     c->edition = c->wanted_edition;
     c->generation = generation;
     c->was_ready = c->joined = c->released = false;
-    c->progress = c->jobs = 0;
+    c->progress = c->jobs = c->resident_mb = 0;
     c->jitter = children->ops->random(children->context) % 1024;
     memset(&c->reader, 0, sizeof c->reader);
     pid = children->ops->spawn(children->context, c->slot, generation, c->edition, &c->status_fd, &c->control_fd);
@@ -463,7 +463,7 @@ static void take_status(struct children *children, struct child *c, const struct
         if (!stands_still)
             fire(children, c->slot, EVENT_SIGN, now_ms);
         if (!children_is_front(c->slot))
-            c->jobs = record->value;
+            c->jobs = record->value, c->resident_mb = record->resident_mb;
         break;
     case PIPES_STATUS_RELEASED:
         if (c->slot == children->front)

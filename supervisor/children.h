@@ -60,8 +60,9 @@ struct child {
     struct pipes_reader reader;
     int64_t started_ms, ready_ms, due_ms; // monotonic; due_ms INT64_MAX: nothing is due
     uint64_t progress;
-    uint64_t jobs;   // reported by this process, if it is a worker
-    uint32_t jitter; // 0 to 1023, for limits that not all should reach at once
+    uint64_t jobs;        // done by this process, if it is a worker
+    uint64_t resident_mb; // occupied by it, likewise; 0: not known
+    uint32_t jitter;      // 0 to 1023, for limits that not all should reach at once
     uint64_t starts;
     struct throttle throttle;
 };

@@ -43,11 +43,11 @@ void status_write(const struct status *status, const struct children *children, 
             continue;
         log_info("child_state",
                  "child=%s slot=%u state=%s child_pid=%d generation=%llu edition=%llu starts=%llu failures=%u "
-                 "progress=%llu jobs=%llu uptime_ms=%lld due_in_ms=%lld",
+                 "progress=%llu jobs=%llu resident_mb=%llu uptime_ms=%lld due_in_ms=%lld",
                  children_role(slot), slot, children_state_name(c->state), (int)c->pid,
                  (unsigned long long)c->generation, (unsigned long long)c->edition, (unsigned long long)c->starts,
                  c->throttle.failures, (unsigned long long)c->progress, (unsigned long long)c->jobs,
-                 c->pid ? (long long)(now_ms - c->started_ms) : -1LL,
+                 (unsigned long long)c->resident_mb, c->pid ? (long long)(now_ms - c->started_ms) : -1LL,
                  c->due_ms == INT64_MAX ? -1LL : (long long)(c->due_ms - now_ms));
     }
 }

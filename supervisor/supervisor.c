@@ -280,7 +280,7 @@ static struct workforce_limits recycle_limits(const struct supervisor *s)
 {
     const struct config_workers *workers = &s->edition->config->workers;
 
-    return (struct workforce_limits){workers->recycle_jobs, workers->recycle_mb, workforce_resident_mb};
+    return (struct workforce_limits){workers->recycle_jobs, workers->recycle_mb};
 }
 
 static void step_workforce(struct supervisor *s, int64_t now_ms)

@@ -2,9 +2,6 @@
 // See workforce.h. Run by deskbelld's one thread, and not while a reload is going on.
 #include "supervisor/workforce.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "proto/log.h"
 
 void workforce_add(struct children *children, int64_t now_ms)
@@ -33,22 +30,6 @@ void workforce_remove(struct children *children, int64_t now_ms)
     children_leave(children, last, now_ms);
 }
 
-int64_t workforce_resident_mb(pid_t pid)
-{
-    char path[64];
-    long pages = -1;
-    FILE *file;
-
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    file = fopen(path, "re");
-    if (!file)
-        return -1;
-    if (fscanf(file, "%*s %ld", &pages) != 1)
-        pages = -1;
-    fclose(file);
-    return pages < 0 ? -1 : (int64_t)pages * sysconf(_SC_PAGESIZE) / (1024 * 1024);
-}
-
 // Up to a fifth less than the limit, so that workers that were started together do not leave together.
 static int64_t limit_of(const struct child *c, int64_t limit)
 {
@@ -57,19 +38,8 @@ static int64_t limit_of(const struct child *c, int64_t limit)
 
 static bool is_due(const struct child *c, const struct workforce_limits *limits)
 {
-    int64_t mb;
-
-    if (limits->jobs && (int64_t)c->jobs >= limit_of(c, limits->jobs)) {
-        log_info("worker_recycled", "slot=%u generation=%llu jobs=%llu", c->slot, (unsigned long long)c->generation,
-                 (unsigned long long)c->jobs);
-        return true;
-    }
-    mb = limits->mb ? limits->resident_mb(c->pid) : -1;
-    if (mb < 0 || mb < limit_of(c, limits->mb))
-        return false;
-    log_info("worker_recycled", "slot=%u generation=%llu resident_mb=%lld", c->slot, (unsigned long long)c->generation,
-             (long long)mb);
-    return true;
+    return (limits->jobs && (int64_t)c->jobs >= limit_of(c, limits->jobs)) ||
+           (limits->mb && (int64_t)c->resident_mb >= limit_of(c, limits->mb));
 }
 
 static void look(struct workforce *workforce, struct children *children, const struct workforce_limits *limits,
@@ -83,6 +53,8 @@ static void look(struct workforce *workforce, struct children *children, const s
             continue;
         *workforce = (struct workforce){
             .old_slot = slot, .new_slot = fresh, .old_generation = c->generation, .look_ms = workforce->look_ms};
+        log_info("worker_recycled", "slot=%u generation=%llu jobs=%llu resident_mb=%llu", slot,
+                 (unsigned long long)c->generation, (unsigned long long)c->jobs, (unsigned long long)c->resident_mb);
         children_try(children, fresh, children->edition, now_ms);
         return; // one at a time
     }

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "supervisor/children.h"
 
@@ -16,7 +15,6 @@
 
 struct workforce_limits {
     int64_t jobs, mb; // 0: none. Each worker has up to a fifth less, by its jitter
-    int64_t (*resident_mb)(pid_t pid);
 };
 
 // Zero it before use.
@@ -39,8 +37,5 @@ void workforce_call_off(struct workforce *workforce, struct children *children, 
 
 // When workforce_recycle wants to look next; INT64_MAX: never.
 int64_t workforce_due_ms(const struct workforce *workforce, const struct workforce_limits *limits);
-
-// What /proc says; -1: nothing.
-int64_t workforce_resident_mb(pid_t pid);
 
 #endif

@@ -326,8 +326,7 @@ static void release_leaving(struct dispatcher *self)
         if (!link->leaving || !link->listed || link->released || link->outs || !link->said_ms ||
             self->options.status_fd < 0)
             continue;
-        link->released = pipes_write_status_value(self->options.status_fd, PIPES_STATUS_RELEASED, self->beat_progress,
-                                                  link->generation);
+        link->released = pipes_write_released(self->options.status_fd, self->beat_progress, link->generation);
     }
 }
 

@@ -204,29 +204,41 @@ void deadlines_press(struct deadlines *self, uint16_t local_port)
     pthread_mutex_unlock(&self->lock);
 }
 
-// One connection: a read that is watched, or a stranger. Whoever is known otherwise is being worked on, or answered.
-static void end_read(void *arg, int fd, struct in_addr remote, uint16_t port)
+static bool is_excused(const struct deadline *deadline)
 {
-    struct deadlines *self = arg;
-    bool reads = false;
+    return deadline->begun_ms == deadline->at_ms;
+}
+
+static void end_reads(struct deadlines *self, int64_t begun_by_ms)
+{
     for (struct deadline *at = self->first; at; at = at->next) {
-        if (at->remote.s_addr != remote.s_addr || at->remote_port != port)
+        if (at->writing || is_excused(at) || at->begun_ms > begun_by_ms || atomic_exchange(&at->passed, true))
             continue;
-        if (at->writing)
-            return;
-        if (at->begun_ms != at->at_ms) { // it has a time: not one that is excused
-            atomic_store(&at->passed, true);
-            reads = true;
-        }
+        int fd = sockets_find_connection(at->remote, at->remote_port, at->local_port);
+        if (fd >= 0)
+            shutdown(fd, SHUT_RD);
     }
-    if (reads || !is_known(self, remote, port))
+}
+
+void deadlines_end_reads(struct deadlines *self, int least_ms)
+{
+    pthread_mutex_lock(&self->lock);
+    end_reads(self, clock_mono_ms() - least_ms);
+    pthread_mutex_unlock(&self->lock);
+}
+
+// Nobody knows it: it has not sent all of its headers, or is between two requests.
+static void end_stranger(void *arg, int fd, struct in_addr remote, uint16_t port)
+{
+    if (!is_known(arg, remote, port))
         (void)sockets_end_reading(fd, remote, port); // else it has just ended
 }
 
-void deadlines_end_reads(struct deadlines *self, uint16_t local_port)
+void deadlines_end_all(struct deadlines *self, uint16_t local_port)
 {
     pthread_mutex_lock(&self->lock);
-    sockets_each_connection(local_port, end_read, self);
+    end_reads(self, INT64_MAX);
+    sockets_each_connection(local_port, end_stranger, self);
     pthread_mutex_unlock(&self->lock);
 }
 

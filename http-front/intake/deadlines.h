@@ -52,8 +52,11 @@ void deadlines_press(struct deadlines *self, uint16_t local_port);
 /** True while all threads are taken: then a connection is closed after its answer. */
 bool deadlines_pressed(const struct deadlines *self);
 /**
- * All reads being watched end now, as if their time had passed, and nobody else who has not sent a whole request to
- * that port may send any more. Requests being worked on and answers being written are left alone.
+ * Reads that have been watched for `least_ms` end now, as if their time had passed. Requests being worked on and
+ * answers being written are left alone.
  */
-void deadlines_end_reads(struct deadlines *self, uint16_t local_port);
+void deadlines_end_reads(struct deadlines *self, int least_ms);
+
+/** All reads end now, and nobody else who has not sent a whole request to that port may send any more. */
+void deadlines_end_all(struct deadlines *self, uint16_t local_port);
 #endif

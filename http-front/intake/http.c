@@ -145,12 +145,16 @@ size_t http_drain(struct http *self, int timeout_ms)
     listener_close(self->webhooks);
     listener_close(self->admin);
     int64_t until_ms = clock_mono_ms() + timeout_ms;
-    for (int quiet = 0; quiet < DRAIN_LOOKS && clock_mono_ms() < until_ms; pause_a_little())
+    for (int quiet = 0; quiet < DRAIN_LOOKS && clock_mono_ms() < until_ms; pause_a_little()) {
+        // Who dawdled before, and keeps everybody else waiting now.
+        listener_hurry(self->webhooks, timeout_ms);
+        listener_hurry(self->admin, timeout_ms);
         quiet = connections(self) ? 0 : quiet + 1;
+    }
     if (connections(self)) {
         // Who still sends is answered, and may come again to whoever serves next.
-        listener_hurry(self->webhooks);
-        listener_hurry(self->admin);
+        listener_cut(self->webhooks);
+        listener_cut(self->admin);
         until_ms = clock_mono_ms() + HURRY_MS;
         while (connections(self) && clock_mono_ms() < until_ms)
             pause_a_little();

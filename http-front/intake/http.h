@@ -67,8 +67,8 @@ bool http_seamless(const struct http *self);
 
 /**
  * Takes no new connections, answers every request still read with Connection: close, and waits until no connection is
- * left or `timeout_ms` have passed; who has not sent all of a request by then is answered 408. From then on accept is
- * not called any more (503). Returns how many webhook connections are left.
+ * left or `timeout_ms` have passed. Who has not sent all of a request by then, or needs longer than that for one, is
+ * answered 408. From then on accept is not called any more (503). Returns how many webhook connections are left.
  */
 size_t http_drain(struct http *self, int timeout_ms);
 

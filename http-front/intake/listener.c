@@ -347,11 +347,16 @@ void listener_close(struct listener *self)
     }
 }
 
-void listener_hurry(struct listener *self)
+void listener_hurry(struct listener *self, int least_ms)
+{
+    deadlines_end_reads(self->deadlines, least_ms);
+}
+
+void listener_cut(struct listener *self)
 {
     uint16_t port = atomic_load(&self->port);
     if (port)
-        deadlines_end_reads(self->deadlines, port);
+        deadlines_end_all(self->deadlines, port);
 }
 
 size_t listener_connections(const struct listener *self)

@@ -32,8 +32,11 @@ struct listener *listener_new(const struct listener_options *options, char *why,
 bool listener_open(struct listener *self, char *why, size_t why_size) __attribute__((warn_unused_result));
 /** Takes no connection any more; those that come wait in the kernel, if the socket was inherited. Answers say close. */
 void listener_close(struct listener *self);
-/** After listener_close: nobody may send any more; what a request lacks it will not get, so it is answered now. */
-void listener_hurry(struct listener *self);
+/** After listener_close: bodies that have been on their way for `least_ms` are waited for no longer; that is answered.
+ */
+void listener_hurry(struct listener *self, int least_ms);
+/** Nobody may send any more: what a request lacks it will not get, so it is answered now. */
+void listener_cut(struct listener *self);
 /** How many connections are open, those included that no thread has looked at yet. */
 size_t listener_connections(const struct listener *self);
 /** The port being served, 0 before listener_open. */

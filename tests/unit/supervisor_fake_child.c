@@ -138,7 +138,7 @@ static bool read_control(struct pipes_reader *reader)
         else if (record.kind == PIPES_CONTROL_ROSTER_LEAVING) {
             n += (size_t)snprintf(roster + n, sizeof roster - n, " %u:g%llu:leaving", record.slot,
                                   (unsigned long long)record.generation);
-            if (!pipes_write_status_value(PIPES_FD_STATUS, PIPES_STATUS_RELEASED, 0, record.generation))
+            if (!pipes_write_released(PIPES_FD_STATUS, 0, record.generation))
                 return false;
         } else if (record.kind == PIPES_CONTROL_ROSTER_END)
             journal("roster%s;", roster);

@@ -59,6 +59,8 @@ struct fixture {
     pthread_t thread;
     atomic_bool left, handing_over; // the dispatcher wanted to leave
     int control[2];
+    int status_fd;        // -1: none
+    uint64_t load_before; // 0: everything is loaded
     struct worker workers[WORKERS_MOST];
     uint64_t restored_least_ms;
     struct arena *arena; // of all that was received
@@ -88,7 +90,7 @@ static inline int set_up(void **state)
 {
     static struct fixture fixture;
     struct fixture *f = &fixture;
-    *f = (struct fixture){.folder = "/tmp/dbdispatch.XXXXXX", .arena = arena_new()};
+    *f = (struct fixture){.folder = "/tmp/dbdispatch.XXXXXX", .arena = arena_new(), .status_fd = -1};
     assert_non_null(mkdtemp(f->folder));
     f->config.workers.in_flight = 8;
     f->config.freshchat.poll_seconds = 3600;
@@ -137,7 +139,8 @@ static inline void begin(struct fixture *f)
                                          .committer = f->committer,
                                          .mailbox = f->mailbox,
                                          .control_fd = f->control[0],
-                                         .status_fd = -1,
+                                         .status_fd = f->status_fd,
+                                         .load_before = f->load_before,
                                          .leave = leaves,
                                          .leave_arg = f,
                                          .restored_least_ms = f->restored_least_ms};

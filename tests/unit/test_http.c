@@ -1021,6 +1021,42 @@ static void without_its_descriptor_it_binds_the_address_itself(void **state)
     world_end(world);
     listener_seam_hide_descriptor = false;
 }
+
+static int listening_again(int old, uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int one = 1, fd;
+    close(old);
+    fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 64), 0);
+    return fd;
+}
+
+// Also where somebody else holds a socket that listens there; and the next server that can adopt that socket does.
+static void without_its_descriptor_it_takes_the_inherited_address(void **state)
+{
+    (void)state;
+    uint16_t port, admin_port;
+    // Bound to a number, as configured ones are; the kernel takes one that it chose itself away when listening ends.
+    int fd = listening_socket(&port), admin_fd = listening_socket(&admin_port);
+    fd = listening_again(fd, port);
+    admin_fd = listening_again(admin_fd, admin_port);
+    for (int i = 0; i < 2; i++) {
+        listener_seam_hide_descriptor = i == 0;
+        struct world *world = world_stage(fd, admin_fd);
+        world_open(world);
+        assert_int_equal(http_port(world->http), port);
+        assert_int_equal(http_seamless(world->http), i == 1);
+        expect(ask(port, signed_request(message(i ? "m2" : "m1", "hi"), "")), 200, "accepted");
+        http_drain(world->http, 100);
+        world_end(world);
+    }
+    close(fd);
+    close(admin_fd);
+}
 #endif
 
 static int load(void **state)
@@ -1075,6 +1111,7 @@ int main(void)
         cmocka_unit_test(an_address_in_use_is_said),
 #ifdef DESKBELL_SEAMS
         cmocka_unit_test(without_its_descriptor_it_binds_the_address_itself),
+        cmocka_unit_test(without_its_descriptor_it_takes_the_inherited_address),
 #endif
     };
     return cmocka_run_group_tests(tests, load, unload);

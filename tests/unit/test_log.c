@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/log.h"
@@ -226,8 +227,8 @@ static void json_lines_have_the_same_pairs(void **state)
     log_info("e", "a=%d b=%s c=%llu", -1, "x y", 18446744073709551615ULL);
     assert_string_equal(json_pairs(), ",\"a\":-1,\"b\":\"x y\",\"c\":18446744073709551615");
     // Literal values, values of several pieces, and what only looks like a number.
-    log_info("e", "kind=drained advice=\"restore a backup\" at=%s:%d id=%s hex=%04x share=%.1f%%", "h", 8, "12",
-             255, 0.5);
+    log_info("e", "kind=drained advice=\"restore a backup\" at=%s:%d id=%s hex=%04x share=%.1f%%", "h", 8, "12", 255,
+             0.5);
     assert_string_equal(json_pairs(),
                         ",\"kind\":\"drained\",\"advice\":\"restore a backup\",\"at\":\"h:8\",\"id\":\"12\",\"hex\":"
                         "\"00ff\",\"share\":\"0.5%\"");
@@ -313,10 +314,56 @@ static void journald_gets_a_level_prefix_and_no_time(void **state)
 
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, open_log, close_log)
 
+// Descriptor 2 is what it goes to, here in a child, so that this program keeps its own.
+static void a_renamed_file_is_let_go(void **state)
+{
+    char folder[] = "/tmp/deskbell-log-XXXXXX", path[64], renamed[64], text[4096] = "", out[64];
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(renamed, sizeof renamed, "%s/log.1", folder);
+    pid = fork();
+    if (pid == 0) {
+        log_set_fd(STDERR_FILENO);
+        bool ok = log_reopen(path);
+        log_info("first", NULL);
+        ok = ok && rename(path, renamed) == 0;
+        log_info("second", NULL);
+        ok = ok && log_reopen(path) && !log_reopen(folder);
+        log_info("third", NULL);
+        _exit(ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    FILE *file = fopen(renamed, "re");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    assert_non_null(strstr(text, "event=first"));
+    assert_non_null(strstr(text, "event=second"));
+    assert_null(strstr(text, "event=third"));
+    memset(text, 0, sizeof text);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof text - 1, file) > 0);
+    fclose(file);
+    assert_non_null(strstr(text, "event=third"));
+    unlink(path);
+    unlink(renamed);
+    rmdir(folder);
+    assert_string_equal(log_folder("/var/log/deskbell/log", out, sizeof out), "/var/log/deskbell");
+    assert_string_equal(log_folder("/log", out, sizeof out), "/");
+    assert_string_equal(log_folder("", out, sizeof out), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOG_TEST(a_line_names_level_process_pid_and_event),
+        cmocka_unit_test(a_renamed_file_is_let_go),
         LOG_TEST(values_are_quoted_when_they_must_be),
         LOG_TEST(no_value_can_forge_a_line_or_a_pair),
         LOG_TEST(text_of_all_languages_stays_readable),

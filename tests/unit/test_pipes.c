@@ -113,7 +113,7 @@ static void other_bytes_are_no_record(void **state)
     struct pipes_reader other = {0};
 
     (void)state;
-    assert_int_equal(write(f.write_fd, "this is no record at all", 24), 24);
+    assert_int_equal(write(f.write_fd, "this is no record of any of ours", 32), 32);
     assert_int_equal(pipes_read_status(&f.reader, f.read_fd, &record), PIPES_BROKEN);
     // The right mark with a kind that does not exist.
     assert_true(pipes_write_status(f.write_fd, (enum pipes_status_kind)99, 0));

@@ -107,6 +107,23 @@ static void a_silent_child_is_aborted_then_killed_then_replaced(void **state)
     expect_story("buried 1 g101; start 1 g102; ");
 }
 
+// A loop that turns and gets nowhere sends beats too.
+static void a_beat_without_progress_is_no_sign_of_life(void **state)
+{
+    (void)state;
+    start_ready(1);
+    for (int ms = 0; ms < SILENT_MS; ms += 1000) {
+        expect_story(ms ? "" : "start 1 g101; ");
+        assert_true(pipes_write_beat(status_fds[1], 5000, 3, 40));
+        children_read(&children, 1, now_ms);
+        pass(1000);
+    }
+    // The first of them said something new.
+    assert_int_equal(children.slots[1].jobs, 3);
+    assert_int_equal(children.slots[1].resident_mb, 40);
+    expect_story("ABRT 1000; ");
+}
+
 static void a_word_after_the_abort_changes_nothing(void **state)
 {
     (void)state;
@@ -284,7 +301,7 @@ static void gossip_and_strangers_are_ignored(void **state)
     start_ready(1);
     assert_false(children_reap(&children, 4711, 0, now_ms));
     assert_false(children_reap(&children, 0, 0, now_ms));
-    assert_int_equal(write(status_fds[1], "nonsense nonsense nonsense", 24), 24);
+    assert_int_equal(write(status_fds[1], "nonsense nonsense nonsense nonsense", 32), 32);
     children_read(&children, 1, now_ms);
     assert_int_equal(children.slots[1].state, CHILD_READY);
     // Nothing is believed from this pipe any more, so it falls silent.
@@ -340,6 +357,7 @@ int main(void)
         TABLE_TEST(a_new_front_gets_the_whole_roster_first),
         TABLE_TEST(a_killed_worker_stays_on_the_roster_until_it_is_reaped),
         TABLE_TEST(a_silent_child_is_aborted_then_killed_then_replaced),
+        TABLE_TEST(a_beat_without_progress_is_no_sign_of_life),
         TABLE_TEST(a_word_after_the_abort_changes_nothing),
         TABLE_TEST(a_child_that_never_says_anything_is_killed_too),
         TABLE_TEST(a_death_before_ready_is_throttled),

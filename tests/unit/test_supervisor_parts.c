@@ -248,6 +248,48 @@ static void both_sockets_listen_without_blocking(void **state)
     listeners_close(&listeners);
 }
 
+static unsigned port_of(int fd)
+{
+    struct sockaddr_in address;
+    socklen_t len = sizeof address;
+
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    return ntohs(address.sin_port);
+}
+
+// For a new configuration: the same address is the same socket, though it be the other one's now.
+static void sockets_follow_a_new_configuration(void **state)
+{
+    struct config_front before = {.listen = (char[]){"127.0.0.1:0"}, .admin_listen = (char[]){"127.0.0.2:0"}};
+    struct config_front after = {.listen = (char[]){"127.0.0.2:0"}, .admin_listen = (char[]){"127.0.0.3:0"}};
+    struct listeners old, fresh, third;
+    char taken[64];
+
+    (void)state;
+    assert_true(listeners_open(&old, &before, why, sizeof why));
+    assert_true(listeners_follow(&fresh, &after, &old, &before, why, sizeof why));
+    assert_int_equal(port_of(fresh.front), port_of(old.admin));
+    assert_int_not_equal(fresh.front, old.admin);
+    assert_int_not_equal(port_of(fresh.admin), port_of(old.front));
+    assert_true(fcntl(fresh.front, F_GETFD) & FD_CLOEXEC);
+    // An address that is taken is a refusal, and what was stays.
+    snprintf(taken, sizeof taken, "127.0.0.3:%u", port_of(fresh.admin));
+    after.listen = taken;
+    assert_false(listeners_follow(&third, &after, &old, &before, why, sizeof why));
+    assert_non_null(strstr(why, taken));
+    assert_int_equal(third.front, -1);
+    assert_int_equal(third.admin, -1);
+    assert_true(fcntl(old.front, F_GETFD) >= 0);
+    // What systemd passed stays, whatever the configuration says.
+    old.front_passed = true;
+    assert_true(listeners_follow(&third, &after, &old, &before, why, sizeof why));
+    assert_int_equal(port_of(third.front), port_of(old.front));
+    assert_true(third.front_passed);
+    listeners_close(&third);
+    listeners_close(&fresh);
+    listeners_close(&old);
+}
+
 static void systemd_is_told(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -292,6 +334,7 @@ int main(void)
         PARTS_TEST(a_snapshot_cannot_be_changed),
         PARTS_TEST(configuration_files_are_read_whole_or_refused),
         PARTS_TEST(both_sockets_listen_without_blocking),
+        PARTS_TEST(sockets_follow_a_new_configuration),
         PARTS_TEST(systemd_is_told),
     };
 

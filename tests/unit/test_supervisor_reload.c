@@ -50,7 +50,7 @@ static enum reload_result step(int64_t ms)
 
 static void releases(uint32_t front, uint32_t slot)
 {
-    assert_true(pipes_write_status_value(status_fds[front], PIPES_STATUS_RELEASED, 0, children.slots[slot].generation));
+    assert_true(pipes_write_released(status_fds[front], 0, children.slots[slot].generation));
     children_read(&children, front, now_ms);
 }
 
@@ -437,19 +437,17 @@ static void there_are_at_most_64(void **state)
     assert_int_equal(children_wanted_workers(&children), 64);
 }
 
-static int64_t grown_mb;
-
-static int64_t resident(pid_t pid)
+static void has_grown(uint32_t slot, uint64_t jobs, uint64_t resident_mb)
 {
-    return pid == 1001 ? grown_mb : 10;
+    static uint64_t progress = 1000000;
+
+    assert_true(pipes_write_beat(status_fds[slot], ++progress, jobs, resident_mb));
+    children_read(&children, slot, now_ms);
 }
 
 static void has_done(uint32_t slot, uint64_t jobs)
 {
-    static uint64_t progress = 1000000;
-
-    assert_true(pipes_write_status_value(status_fds[slot], PIPES_STATUS_BEAT, ++progress, jobs));
-    children_read(&children, slot, now_ms);
+    has_grown(slot, jobs, 10);
 }
 
 static void look(const struct workforce_limits *limits)
@@ -461,7 +459,7 @@ static void look(const struct workforce_limits *limits)
 static void a_worker_that_did_enough_is_replaced_once_its_successor_is_ready(void **state)
 {
     // The jitter is in the middle: a tenth less.
-    const struct workforce_limits limits = {.jobs = 1000, .resident_mb = resident};
+    const struct workforce_limits limits = {.jobs = 1000};
 
     (void)state;
     has_done(1, 899);
@@ -485,13 +483,13 @@ static void a_worker_that_did_enough_is_replaced_once_its_successor_is_ready(voi
 
 static void a_worker_that_grew_is_replaced(void **state)
 {
-    const struct workforce_limits limits = {.mb = 100, .resident_mb = resident};
+    const struct workforce_limits limits = {.mb = 100};
 
     (void)state;
-    grown_mb = 89;
+    has_grown(2, 1, 89);
     look(&limits);
     expect_story("");
-    grown_mb = 91;
+    has_grown(2, 1, 91);
     look(&limits);
     expect_story("start 3 g104; ");
     // The old one dies by itself: its successor is there already.
@@ -507,7 +505,7 @@ static void a_worker_that_grew_is_replaced(void **state)
 
 static void a_successor_that_does_not_start_is_tried_again_later(void **state)
 {
-    const struct workforce_limits limits = {.jobs = 10, .resident_mb = resident};
+    const struct workforce_limits limits = {.jobs = 10};
 
     (void)state;
     has_done(1, 20);
