@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { READ_CALL_MOST_MS = 60 * 1000 }; // while its gate is shut
+
 static void *must(void *memory)
 {
     if (!memory)
@@ -317,6 +319,12 @@ static struct lane_choice go(const struct side *side, struct item *item, const s
     if (info->impatient) {
         uint64_t until = item->arrived_mono_ms + rules->context_wait_ms;
         return now >= until ? write_or_look(side, item, info->otherwise, rules, 0) : ready(item, step, until);
+    }
+    if (step == STEP_READ_CALL) { // a call is known well enough: its ticket does not wait for Freshcaller to come back
+        uint64_t due =
+            item->not_before_mono_ms > item->arrived_mono_ms ? item->not_before_mono_ms : item->arrived_mono_ms;
+        uint64_t until = due + READ_CALL_MOST_MS;
+        return now >= until ? ready(item, STEP_FIND_CALLER, 0) : ready(item, step, until);
     }
     return write_or_look(side, item, step, rules, 0);
 }

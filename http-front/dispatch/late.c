@@ -45,13 +45,14 @@ static struct item *claimed_item(struct conversation *conversation, uint64_t job
 
 // What a late report of these says must not reach the lane's record. A look that found its write: without the event
 // that it settles, its id would be taken for another's by the next look, and the write repeated. A poll: its mark would
-// pass what it found. What was read or updated of the customer's context: the lane's record may know better by now. All
-// of it is made again.
+// pass what it found. A call's ticket that was only chosen: another may be chosen by now. What was read or updated of
+// the customer's context: the lane's record may know better by now. All of it is made again.
 static bool is_made_again(uint64_t step)
 {
     const struct step_info *info = steps_info(step);
-    return !info || steps_looked_for(step) != STEP_NONE || info->rank == RANK_POLL || info->rank == RANK_CONTEXT ||
-           step == STEP_UPDATE_TICKET;
+    bool chooses = step == STEP_JOIN_CALL || step == STEP_READ_CALL || step == STEP_FIND_TICKET;
+    return !info || chooses || steps_looked_for(step) != STEP_NONE || info->rank == RANK_POLL ||
+           info->rank == RANK_CONTEXT || step == STEP_UPDATE_TICKET;
 }
 
 void late_report(struct dispatcher *self, const struct report *report)

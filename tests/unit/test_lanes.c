@@ -186,6 +186,8 @@ static void doubt_looks_before_it_repeats(void **state)
                  {EVENT_AGENT_MESSAGE, STEP_MIRROR_NOTE, STEP_LOOK_MIRROR},
                  {EVENT_NOTICE, STEP_NOTICE_NOTE, STEP_LOOK_NOTICE},
                  {EVENT_OFFER, STEP_POST_OFFER, STEP_LOOK_OFFER},
+                 {EVENT_CALL, STEP_CREATE_CALL_TICKET, STEP_LOOK_CALL_TICKET},
+                 {EVENT_CALL, STEP_CALL_NOTE, STEP_LOOK_CALL_NOTE},
                  {EVENT_HINT, STEP_POST_MESSAGE, STEP_LOOK_MESSAGE}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct conversation *c = with_ticket(42);
@@ -199,6 +201,24 @@ static void doubt_looks_before_it_repeats(void **state)
         assert_int_equal(lanes_next(side, &rules, 10).step, cases[i].write);
         lanes_conversation_free(&c);
     }
+}
+
+static void a_call_does_not_wait_for_freshcaller_for_ever(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(0);
+    struct item *item = add(c, EVENT_CALL, 1, 100, 1000);
+    struct side *side = &c->sides[SIDE_DESK];
+    assert_int_equal(lanes_next(side, &rules, 5000).step, STEP_JOIN_CALL);
+    item->step = STEP_READ_CALL;
+    item->not_before_mono_ms = 11000; // Freshcaller's own link has its moment
+    side->active = item;
+    assert_int_equal(lanes_next(side, &rules, 5000).verdict, LANE_LATER);
+    struct lane_choice choice = lanes_next(side, &rules, 11000);
+    assert_int_equal(choice.step, STEP_READ_CALL);
+    assert_int_equal(choice.wake_mono_ms, 71000); // its gate may stay shut
+    assert_int_equal(lanes_next(side, &rules, 71000).step, STEP_FIND_CALLER);
+    lanes_conversation_free(&c);
 }
 
 static void a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass(void **state)
@@ -484,6 +504,7 @@ int main(void)
         cmocka_unit_test(what_has_begun_is_finished_first),
         cmocka_unit_test(a_ticket_is_opened_with_what_was_said_first),
         cmocka_unit_test(doubt_looks_before_it_repeats),
+        cmocka_unit_test(a_call_does_not_wait_for_freshcaller_for_ever),
         cmocka_unit_test(a_mirror_waits_for_an_undecided_relay_and_lets_customers_pass),
         cmocka_unit_test(an_offer_holds_up_its_echo_but_no_reply),
         cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
