@@ -73,7 +73,7 @@ static bool origin_allowed(const struct callback *self, const struct request *re
 }
 
 // From a checked request to what is on disk.
-static enum answer take(const struct callback *self, const struct http_options *options, const struct request *request,
+static enum answer take(const struct callback *self, const struct http_options *options, struct request *request,
                         const void *body, size_t size, int64_t *wait_ms)
 {
     struct normalise_options rules = {.country_code = self->config->freshcaller.country_code,
@@ -92,7 +92,8 @@ static enum answer take(const struct callback *self, const struct http_options *
         answer = result == ACCEPT_STORED      ? ANSWER_ACCEPTED
                  : result == ACCEPT_DUPLICATE ? ANSWER_DUPLICATE
                                               : ANSWER_UNAVAILABLE;
-        conclude_event(METRICS_CALLBACK, &normalised.event, answer);
+        if (answer == ANSWER_ACCEPTED)
+            conclude_event(request, &normalised.event);
     }
     arena_free(&arena);
     return answer;

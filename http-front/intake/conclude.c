@@ -27,6 +27,22 @@ static void log_refusal(enum metrics_source source, enum answer answer, const st
              (unsigned long long)metrics_answers(source, answer));
 }
 
+static void log_accepted(enum metrics_source source, const struct request *request)
+{
+    if (request->accepted.ticket_id)
+        log_info("accepted", "source=%s ticket=%" PRIu64, metrics_source_name(source), request->accepted.ticket_id);
+    else if (*request->accepted.key)
+        log_info("accepted", "source=%s conversation=%s key=%s", metrics_source_name(source),
+                 request->accepted.conversation, request->accepted.key);
+}
+
+void conclude_event(struct request *request, const struct event *event)
+{
+    snprintf(request->accepted.conversation, sizeof request->accepted.conversation, "%s", event->conversation);
+    snprintf(request->accepted.key, sizeof request->accepted.key, "%s", event->key);
+    request->accepted.ticket_id = event->kind == EVENT_HINT ? event->ticket_id : 0;
+}
+
 void conclude(enum metrics_source source, struct request *request, enum answer answer, const char *extra,
               const struct clients *clients)
 {
@@ -37,21 +53,11 @@ void conclude(enum metrics_source source, struct request *request, enum answer a
         char text[64];
         int size = snprintf(text, sizeof text, "{\"status\":\"%s\"}", answer_sentence(answer));
         request_answer(request, status, "application/json", extra, text, (size_t)size);
+        log_accepted(source, request);
         log_debug("webhook", "source=%s status=%s reason=%s", metrics_source_name(source), answer_sentence(answer),
                   answer_word(answer));
     } else {
         request_refuse(request, status, extra, answer_sentence(answer));
         log_refusal(source, answer, request, clients);
     }
-}
-
-void conclude_event(enum metrics_source source, const struct event *event, enum answer answer)
-{
-    if (answer != ANSWER_ACCEPTED)
-        return;
-    if (event->kind == EVENT_HINT)
-        log_info("accepted", "source=%s ticket=%" PRIu64, metrics_source_name(source), event->ticket_id);
-    else
-        log_info("accepted", "source=%s conversation=%s key=%s", metrics_source_name(source), event->conversation,
-                 event->key);
 }

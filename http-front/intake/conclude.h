@@ -15,6 +15,6 @@
 void conclude(enum metrics_source source, struct request *request, enum answer answer, const char *extra,
               const struct clients *clients);
 
-/** What became of an event: logs one line when it was accepted, with its ids and no text. */
-void conclude_event(enum metrics_source source, const struct event *event, enum answer answer);
+/** The event was accepted: conclude will log its ids, once the answer is out. Whoever waits for it waits for no log. */
+void conclude_event(struct request *request, const struct event *event);
 #endif

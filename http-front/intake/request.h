@@ -21,6 +21,11 @@ struct request {
     bool cut;                   // reading was ended by the deadline
     int status;                 // of the answer, 0 before
     uint64_t id;                // told as X-Request-Id; 0: not (request_id.h)
+    struct {                    // of the event that it brought, for the log; "" and 0: none was accepted
+        char conversation[129];
+        char key[201];
+        uint64_t ticket_id;
+    } accepted;
 };
 
 /** Fills a request for the connection a handler was called with. `leaving` is looked at when it is answered. */

@@ -56,7 +56,7 @@ static enum answer make_durable(const struct http_options *options, const struct
 }
 
 // From a verified body to the answer.
-static enum answer take(const struct http_options *options, enum metrics_source source, uint64_t request,
+static enum answer take(const struct http_options *options, enum metrics_source source, struct request *request,
                         const void *body, size_t size, int64_t now_ms)
 {
     struct normalise_options rules = {.channels = options->channels,
@@ -69,9 +69,10 @@ static enum answer take(const struct http_options *options, enum metrics_source 
                                                                : normalise_freshdesk(body, size, &rules, arena);
     enum answer answer = normalised.answer;
     if (normalised.result == NORMALISE_EVENT) {
-        normalised.event.request = request;
+        normalised.event.request = request->id;
         answer = make_durable(options, &normalised.event);
-        conclude_event(source, &normalised.event, answer);
+        if (answer == ANSWER_ACCEPTED)
+            conclude_event(request, &normalised.event);
     }
     arena_free(&arena);
     return answer;
@@ -92,7 +93,7 @@ static enum answer work(const struct http_options *options, enum metrics_source 
     answer = source == METRICS_FRESHCHAT ? verify_freshchat(options, request, body, size, now_ms)
                                          : verify_freshdesk(options, request, now_ms);
     if (answer == ANSWER_ACCEPTED)
-        answer = take(options, source, request->id, body, size, now_ms);
+        answer = take(options, source, request, body, size, now_ms);
     free(body);
     return answer;
 }
