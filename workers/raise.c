@@ -64,7 +64,7 @@ static json_t *tags_with(struct arena *arena, const json_t *ticket, const char *
 json_t *raise_body(struct arena *arena, const json_t *ticket, uint64_t priority, const char *const *tags,
                    size_t tag_count, struct raise *said)
 {
-    struct raise unheard;
+    struct raise unheard = {0};
     said = said ? said : &unheard;
     *said = (struct raise){.before = fields_id(ticket, "priority")};
     json_t *body = json_object();

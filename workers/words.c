@@ -102,7 +102,8 @@ static const char *items_sentence(struct arena *arena, const struct context *kno
     if (!*now->items || strcmp(known->items, now->items) == 0)
         return "";
     size_t length = text_cut(now->items, NOTE_ITEMS_POINTS);
-    return arena_printf(arena, "In it, as the browser says: \"%s%s\".", arena_copy(arena, now->items, length), now->items[length] ? " ..." : "");
+    return arena_printf(arena, "In it, as the browser says: \"%s%s\".", arena_copy(arena, now->items, length),
+                        now->items[length] ? " ..." : "");
 }
 
 static bool level_rises(const struct context *known, const struct context *now)
