@@ -149,7 +149,7 @@ char *log_folder(const char *path, char *out, size_t size)
 
     snprintf(out, size, "%.*s", slash ? (int)(slash - path) : 0, path);
     if (slash == path && size > 1)
-        strcpy(out, "/");
+        memcpy(out, "/", 2);
     return out;
 }
 

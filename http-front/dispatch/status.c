@@ -100,7 +100,7 @@ void status_refresh(struct dispatcher *self)
         "{s:i, s:s, s:I, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o}", "pid", (int)getpid(), "mode",
         self->observing ? "observe" : "live", "generation", (json_int_t)ledger_epoch(self->options.ledger), "open",
         (int)self->open, "draining", (int)self->draining, "workers", workers(self), "lanes", (json_int_t)self->busy,
-        "waiting", (json_int_t)(self->waiting[SIDE_DESK] + self->waiting[SIDE_CHAT]), "out",
+        "waiting", (json_int_t)self->waiting[SIDE_DESK] + (json_int_t)self->waiting[SIDE_CHAT], "out",
         (json_int_t)jobs_count(self->jobs), "dead", (json_int_t)self->dead, "reconcile", status_reconcile(self));
     if (picture)
         status_publish(json_dumps(picture, JSON_COMPACT));
