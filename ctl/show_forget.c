@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "ctl/show.h"
@@ -28,6 +29,17 @@ static void print_list(const json_t *answer, const char *list)
         snprintf(text, sizeof text, "%s", json_string_value(item) ? json_string_value(item) : "");
         words_clean(text);
         printf("%s%s", i ? ", " : "", text);
+    }
+}
+
+// What was asked for is no news.
+static void leave_out(json_t *answer, const char *list, const char *asked)
+{
+    json_t *names = json_object_get(answer, list);
+    for (size_t i = json_array_size(names); i > 0; i--) {
+        const char *name = json_string_value(json_array_get(names, i - 1));
+        if (name && strcasecmp(name, asked) == 0)
+            json_array_remove(names, i - 1);
     }
 }
 
@@ -100,8 +112,11 @@ enum exit_code show_forget(const struct session *session)
     }
     if (code != EXIT_DONE)
         return code;
-    if (!show_json(session, answer))
+    if (!show_json(session, answer)) {
+        leave_out(answer, "emails", session->words[0]);
+        leave_out(answer, "phones", session->words[0]);
         print_forgotten(answer);
+    }
     json_decref(answer);
     return EXIT_DONE;
 }
