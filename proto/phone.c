@@ -33,7 +33,7 @@ static bool strip(const char *text, char out[ROOM])
 
 bool phone_e164(const char *text, const char *country_code, char out[PHONE_BYTES])
 {
-    char plain[ROOM];
+    char plain[ROOM] = "";
     const char *code = "";
     out[0] = '\0';
     if (!text || !strip(text, plain))
