@@ -30,7 +30,7 @@
 #include "supervisor/status.h"
 #include "supervisor/workforce.h"
 
-// The front closes the ledger before workers are asked; those hold nothing that is not on disk and get little time.
+// The front closes the ledger before workers are asked; those leave at once, and get little time for it.
 #define WORKERS_STOP_MS 2000
 // After SIGKILL only the kernel is waited for.
 #define KILLED_WAIT_MS 5000
@@ -216,8 +216,12 @@ static void step_stop(struct supervisor *s, int64_t now_ms)
         s->children.slots[CHILDREN_OTHER_FRONT].pid == 0) {
         s->phase = PHASE_WORKERS;
         s->children.stop_ms = WORKERS_STOP_MS;
-        for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++)
+        for (uint32_t slot = 1; slot <= CHILDREN_WORKER_SLOTS; slot++) {
             children_stop(&s->children, slot, now_ms);
+            // What a worker still has was in doubt when the front closed the ledger: nobody is left to report it to.
+            if (s->children.slots[slot].pid)
+                on_signal(s, s->children.slots[slot].pid, SIGQUIT);
+        }
     }
 }
 

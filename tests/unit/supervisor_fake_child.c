@@ -175,6 +175,7 @@ static int live(const char *plan, struct pipes_reader *reader)
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
     sigaddset(&set, SIGUSR1);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -189,9 +190,9 @@ static int live(const char *plan, struct pipes_reader *reader)
             return 1;
         }
         if (read(signals, &info, sizeof info) == sizeof info) {
-            bool term = info.ssi_signo == SIGTERM;
-            journal(term ? "term" : "usr1");
-            if (term && strcmp(plan, "stubborn") != 0) {
+            bool leave = info.ssi_signo != SIGUSR1;
+            journal(info.ssi_signo == SIGTERM ? "term" : leave ? "quit" : "usr1");
+            if (leave && strcmp(plan, "stubborn") != 0) {
                 say(PIPES_STATUS_DRAINED, progress);
                 return 0;
             }
