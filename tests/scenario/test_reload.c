@@ -230,6 +230,7 @@ static void a_worker_that_has_done_enough_is_replaced(void **state)
         ticket_appears_within(s, who, WITHIN_MS);
     }
     logs_within(s, "event=worker_recycled", 1, WITHIN_MS);
+    assert_int_equal(scenario_log_count(s, "resident_mb=0"), 0); // confined, it can still say what it occupies
     scenario_process_gone_within(s, before.workers[0].pid, WITHIN_MS);
     workers_are_within(s, 1, WITHIN_MS);
     customer_writes(s, "ada", "to the new one");

@@ -700,6 +700,43 @@ static void a_reload_that_cannot_be_is_refused_and_nothing_is_touched(void **sta
     assert_int_equal(exit_code(), 0);
 }
 
+static bool answers_at(unsigned port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+
+    close(fd);
+    return ok;
+}
+
+static void a_reload_may_change_the_address(void **state)
+{
+    char config[4096], *at;
+    unsigned before, after;
+
+    (void)state;
+    start_and_wait();
+    at = strstr(contents("log"), "role=front address=127.0.0.1 port=");
+    before = (unsigned)strtoul(at + strlen("role=front address=127.0.0.1 port="), NULL, 10);
+    close(listening_socket(&after)); // free for us now
+    snprintf(config, sizeof config, "%s", contents("deskbell.conf"));
+    at = strstr(config, "127.0.0.1:0");
+    memmove(at + 15, at + 11, strlen(at + 11) + 1);
+    snprintf(at, 16, "127.0.0.1:%05u", after);
+    at[15] = '"';
+    put("deskbell.conf", config, 0600);
+    assert_true(answers_at(before) && !answers_at(after));
+    kill(daemon_pid, SIGHUP);
+    wait_for("log", "event=reloaded", 1);
+    assert_true(answers_at(after));
+    // Nobody holds the old socket any more, once the old workers, which never had it, and the old front are gone.
+    assert_false(answers_at(before));
+    kill(daemon_pid, SIGTERM);
+    assert_int_equal(exit_code(), 0);
+}
+
 static void a_front_that_fails_with_the_ledger_in_its_hands_brings_the_old_configuration_back(void **state)
 {
     (void)state;
@@ -826,6 +863,7 @@ int main(void)
         RUN_TEST(workers_are_added_and_removed),
         RUN_TEST(a_reload_replaces_everybody_with_the_new_configuration),
         RUN_TEST(a_reload_that_cannot_be_is_refused_and_nothing_is_touched),
+        RUN_TEST(a_reload_may_change_the_address),
         RUN_TEST(a_front_that_fails_with_the_ledger_in_its_hands_brings_the_old_configuration_back),
         RUN_TEST(term_ends_a_reload),
         RUN_TEST(the_log_file_is_opened_anew),
