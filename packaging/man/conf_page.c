@@ -131,7 +131,8 @@ int main(void)
          "An unknown key or a bad value is an error, told with file and line;\n"
          ".B deskbelld \\-t\n"
          "checks without starting.\n"
-         "Secrets are never written here: a key that names a file wants an absolute path, and a secret file that every user\n"
+         "Secrets are never written here: a key that names a file wants an absolute path, and a secret file that every "
+         "user\n"
          "may read is refused. Where systemd hands over a credential of the same file name, that is read instead.\n"
          ".SH KEYS");
     for (size_t i = 0; i < config_section_count; i++)

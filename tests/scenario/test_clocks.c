@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// This host's clock is sixty days wrong, and then right again: nothing is refused for its age, forgotten or given up on, and what
-// was seen once is still known.
+// This host's clock is sixty days wrong, and then right again: nothing is refused for its age, forgotten or given up
+// on, and what was seen once is still known.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process dies, or everything does, at one moment of one write: worker before and after the call, front between claim and
-// handing out, between report and record, between record and ack. Whatever the moment, the write is done once. Each
+// A process dies, or everything does, at one moment of one write: worker before and after the call, front between claim
+// and handing out, between report and record, between record and ack. Whatever the moment, the write is done once. Each
 // of the four writes has a process of its own here, because almost all of a conversation is waiting.
 //   test_deaths before_call | after_call | claimed | reported | recorded
 #include <setjmp.h>

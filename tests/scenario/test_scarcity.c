@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// More new conversations than the helpdesk's budget of a minute: the valuable ones first, nobody forgotten, and no storm of
-// refusals. Takes two minutes, because the budget does.
+// More new conversations than the helpdesk's budget of a minute: the valuable ones first, nobody forgotten, and no
+// storm of refusals. Takes two minutes, because the budget does.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,7 +61,8 @@ static void ninety_shoppers_and_sixty_calls_a_minute(void **state)
         worst = before > worst ? before : worst;
     }
     print_message("the last of the %d valuable ones was ticket number %d\n", VALUABLE, worst + 1);
-    // When they wrote, the minute's first burst (a sixth of it) may have been spent on others, and some were on their way.
+    // When they wrote, the minute's first burst (a sixth of it) may have been spent on others, and some were on their
+    // way.
     assert_in_range(worst + 1, VALUABLE, PER_MINUTE / 6 + VALUABLE + 8);
     calls_are(s, SANDBOX_FD_TICKET_CREATE, SHOPPERS);
 

@@ -168,7 +168,7 @@ static void confined_life(void)
     if (!filters_calls()) {
         if (!getenv("DESKBELL_TEST_SLOW"))
             check("seccomp", errno, 0); // missing where it must be there
-        confine_calls(); // says so, and goes on
+        confine_calls();                // says so, and goes on
         _exit(0);
     }
     pthread_barrier_t barrier;

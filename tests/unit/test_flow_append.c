@@ -99,19 +99,14 @@ static void a_look_adopts_the_note(void **state)
             ENTRY("2", "31", "false", "false", "77", NOTE_BODY) ","       // not incoming
             ENTRY("3", "31", "true", "true", "77", NOTE_BODY) ","         // private
             ENTRY("4", "31", "true", "false", "78", NOTE_BODY) ","        // another author
-            ENTRY("5", "31",
-                  "true", "false", "77", "<div>10:20:30 UTC other words</div>") "," ENTRY("6", "32", "true", "false",
-                                                                                          "77",
-                                                                                          "<div "
-                                                                                          "class='x'><div><b>10:20:30&"
-                                                                                          "nbsp;UTC</b>\\n  My  boiler "
-                                                                                          "is "
-                                                                                          "<span>cold</span></div></"
-                                                                                          "div>") "," ENTRY("7", "33",
-                                                                                                            "true",
-                                                                                                            "false",
-                                                                                                            "77",
-                                                                                                            NOTE_BODY) "]");
+            ENTRY("5", "31", "true", "false", "77", "<div>10:20:30 UTC other words</div>") "," ENTRY(
+                "6", "32", "true", "false", "77",
+                "<div "
+                "class='x'><div><b>10:20:30&"
+                "nbsp;UTC</b>\\n  My  boiler "
+                "is "
+                "<span>cold</span></div></"
+                "div>") "," ENTRY("7", "33", "true", "false", "77", NOTE_BODY) "]");
     case_outcome(c, OUTCOME_DONE, STEP_NONE);
     assert_int_equal(c->report.desk_written.count, 1);
     assert_string_equal(c->report.desk_written.items[0].id, "6");

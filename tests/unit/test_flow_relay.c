@@ -93,40 +93,55 @@ static void only_what_agents_said_to_the_customer_is_relayed(void **state)
     c->job.lane.delivered.count = 1;
     case_calls(c, STEP_LIST_ENTRIES, "GET", ENTRIES_PATH("1"), NULL);
     case_ok(
-        c, "[" REPLY(
-               "112", "20",
-               "<div>third</div>") ","
-                                   "{\"id\":101," AT(
-                                       "19") ",\"incoming\":false,\"private\":true,\"user_id\":9,\"source\":2,\"body\":"
-                                             "\"secret\"},"
-                                             "{\"id\":102," AT(
-                                                 "19") ",\"incoming\":true,\"private\":false,\"user_id\":77,\"source\":"
-                                                       "2,\"body\":\"customer\"},"
-                                                       "{\"id\":103," AT(
-                                                           "19") ",\"incoming\":false,\"private\":false,\"user_id\":9,"
-                                                                 "\"source\":6,\"body\":\"survey\"},"
-                                                                 "{\"id\":104," AT(
-                                                                     "19") ",\"incoming\":false,\"private\":false,"
-                                                                           "\"user_id\":null,\"source\":2,\"body\":"
-                                                                           "\"automation\"},"
-                                                                           "{\"id\":105," AT("19") ",\"user_id\":9,"
-                                                                                                   "\"source\":2,"
-                                                                                                   "\"body\":\"says "
-                                                                                                   "not whether it is "
-                                                                                                   "public\"}," REPLY("106", "19", "written by Deskbell") "," REPLY("107", "19", "already there") "," REPLY(
-                                                                                                       "108", "04",
-                                                                                                       "settled long "
-                                                                                                       "ago") ",7,{"
-                                                                                                              "\"id\":"
-                                                                                                              "\"x\"},"
-                                                                                                              "{\"id\":"
-                                                                                                              "110," AT("06") ",\"incoming\":false,\"private\":false,\"user_id\":9,\"source\":2,\"body\":\"late but new\"}," REPLY(
-                                                                                                                  "111",
-                                                                                                                  "20",
-                                                                                                                  "seco"
-                                                                                                                  "nd") "," REPLY("113",
-                                                                                                                                  "21",
-                                                                                                                                  "<p> </p>") "]");
+        c,
+        "[" REPLY(
+            "112", "20",
+            "<div>third</div>") ","
+                                "{\"id\":101," AT(
+                                    "19") ",\"incoming\":false,\"private\":true,\"user_id\":9,\"source\":2,\"body\":"
+                                          "\"secret\"},"
+                                          "{\"id\":102," AT(
+                                              "19") ",\"incoming\":true,\"private\":false,\"user_id\":77,\"source\":"
+                                                    "2,\"body\":\"customer\"},"
+                                                    "{\"id\":103," AT(
+                                                        "19") ",\"incoming\":false,\"private\":false,\"user_id\":9,"
+                                                              "\"source\":6,\"body\":\"survey\"},"
+                                                              "{\"id\":104," AT(
+                                                                  "19") ",\"incoming\":false,\"private\":false,"
+                                                                        "\"user_id\":null,\"source\":2,\"body\":"
+                                                                        "\"automation\"},"
+                                                                        "{\"id\":105," AT(
+                                                                            "19") ",\"user_id\":9,"
+                                                                                  "\"source\":2,"
+                                                                                  "\"body\":\"says "
+                                                                                  "not whether it is "
+                                                                                  "public\"}," REPLY("106", "19", "written by Deskbell") "," REPLY("107", "19", "already there") "," REPLY(
+                                                                                      "108", "04",
+                                                                                      "settled long "
+                                                                                      "ago") ",7,{"
+                                                                                             "\"id\":"
+                                                                                             "\"x\"},"
+                                                                                             "{\"id\":"
+                                                                                             "110," AT("06") ",\"incomi"
+                                                                                                             "ng\":"
+                                                                                                             "false,"
+                                                                                                             "\"private"
+                                                                                                             "\":false,"
+                                                                                                             "\"user_"
+                                                                                                             "id\":9,"
+                                                                                                             "\"source"
+                                                                                                             "\":2,"
+                                                                                                             "\"body\":"
+                                                                                                             "\"late "
+                                                                                                             "but "
+                                                                                                             "new\"}"
+                                                                                                             "," REPLY(
+                                                                                                                 "111",
+                                                                                                                 "20",
+                                                                                                                 "seco"
+                                                                                                                 "nd") "," REPLY("113",
+                                                                                                                                 "21",
+                                                                                                                                 "<p> </p>") "]");
     case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
     struct found *found = &c->context.found;
     assert_int_equal(found->entries.count, 3);

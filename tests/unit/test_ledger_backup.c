@@ -156,7 +156,7 @@ static void a_restored_ledger_uses_no_number_twice(void **state)
     path_in(&f, "copy", dir);
     path_in(&f, "second", second);
     backup(&f, dir);
-    backup(&f, second);                     // another copy of the same state
+    backup(&f, second);                        // another copy of the same state
     for (size_t i = 0; i < rather(50, 3); i++) // the original goes on
         open_again(&f);
     uint64_t used = ledger_epoch(f.ledger);

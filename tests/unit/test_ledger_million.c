@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A helpdesk that is away for days: very many events wait. Accepting goes on, and what ledger and committer hold in
-// memory does not grow with what waits. The number is an argument (default 200000, a tenth of that under a sanitizer, less under valgrind);
-// figures are printed, only memory is judged.
+// memory does not grow with what waits. The number is an argument (default 200000, a tenth of that under a sanitizer,
+// less under valgrind); figures are printed, only memory is judged.
 #include "test_ledger.h"
 
 #include <pthread.h>
