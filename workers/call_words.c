@@ -48,6 +48,8 @@ static bool any_told(const struct job_context *context, uint64_t bit)
     return false;
 }
 
+static const uint64_t ends = CALL_TOLD_ANSWERED | CALL_TOLD_MISSED | CALL_TOLD_OTHER;
+
 // The end of a call as a bit; 0 while there is none.
 static uint64_t end_of(const struct phone_call *call)
 {
@@ -65,7 +67,6 @@ static uint64_t end_of(const struct phone_call *call)
 
 uint64_t call_words_news(const struct job_context *context)
 {
-    const uint64_t ends = CALL_TOLD_ANSWERED | CALL_TOLD_MISSED | CALL_TOLD_OTHER;
     const struct phone_call *call = &call_words_event(context)->call;
     if (call_words_is_wish(context))
         return context->job->lane.legs.count ? 0 : CALL_TOLD_OTHER;
@@ -81,6 +82,11 @@ uint64_t call_words_news(const struct job_context *context)
     if ((told & ends) && !(news & CALL_TOLD_ANSWERED))
         news &= ~ends;
     return news & ~told;
+}
+
+uint64_t call_words_opening(const struct job_context *context)
+{
+    return call_words_news(context) & ends;
 }
 
 bool call_words_urgent(const struct job_context *context)
@@ -205,11 +211,10 @@ static void add_recording(struct text_buf *out, const char *url)
     text_buf_add(out, "</a>");
 }
 
-static void add_call(struct job_context *context, struct text_buf *out)
+static void add_call(struct job_context *context, struct text_buf *out, uint64_t news)
 {
     const struct phone_call *call = &call_words_event(context)->call;
-    uint64_t news = call_words_news(context);
-    bool ended = news & (CALL_TOLD_ANSWERED | CALL_TOLD_MISSED | CALL_TOLD_OTHER);
+    bool ended = news & ends;
     text_buf_add(out, "<b>");
     text_buf_add(out, ended ? headline(call) : "More about the call");
     text_buf_add(out, ended ? ":</b> " : "</b> of ");
@@ -245,16 +250,26 @@ const char *call_words_mark(struct job_context *context)
     return arena_printf(context->arena, "<div>Freshcaller call %" PRIu64 "</div>", call_words_event(context)->call.id);
 }
 
-const char *call_words_html(struct job_context *context)
+static const char *html_of(struct job_context *context, uint64_t news)
 {
     struct text_buf out = text_buf_new(context->arena);
     text_buf_add(&out, "<div>");
     if (call_words_is_wish(context))
         add_wish(context, &out);
     else
-        add_call(context, &out);
+        add_call(context, &out, news);
     add_line(&out, "", context->found.said);
     text_buf_add(&out, "</div>");
     text_buf_add(&out, call_words_mark(context));
     return out.data;
+}
+
+const char *call_words_html(struct job_context *context)
+{
+    return html_of(context, call_words_news(context));
+}
+
+const char *call_words_description(struct job_context *context)
+{
+    return html_of(context, call_words_opening(context));
 }

@@ -19,6 +19,10 @@ bool call_words_is_wish(const struct job_context *context);
  */
 uint64_t call_words_news(const struct job_context *context);
 
+/** Of that, what a new ticket's description tells. The customer reads it in the portal and in every quoted mail, so an
+ * agent's notes and the recording's link are not among it: they are told in a private note behind it. */
+uint64_t call_words_opening(const struct job_context *context);
+
 /** Whether somebody must call back: nobody answered the customer, in no leg of the call, or they asked for it. */
 bool call_words_urgent(const struct job_context *context);
 
@@ -32,7 +36,10 @@ const char *call_words_subject(struct job_context *context);
  * which tells this note from any other. */
 const char *call_words_html(struct job_context *context);
 
-/** That end alone. */
+/** The same of call_words_opening alone. */
+const char *call_words_description(struct job_context *context);
+
+/** The call's own number alone. */
 const char *call_words_mark(struct job_context *context);
 
 /** What the customer's number is dialled as: E.164 where it could be read, else as it was said; "" when withheld. */

@@ -24,7 +24,7 @@ static const char withheld_id[] = "deskbell-withheld-number"; // one contact for
 static const char *description_of(struct job_context *context)
 {
     struct text_buf out = text_buf_new(context->arena);
-    text_buf_add(&out, call_words_html(context));
+    text_buf_add(&out, call_words_description(context));
     if (*context->found.closed_ticket) {
         text_buf_add(&out, "<div>Follows ticket #");
         text_add_html(&out, context->found.closed_ticket);
@@ -88,13 +88,15 @@ static enum step_choice create_begin(struct job_context *context, struct request
     return STEP_CALL;
 }
 
-// The same report for a ticket that was created and for one that a look found.
+// The same report for a ticket that was created and for one that a look found. What its description may not tell comes
+// in a private note.
 static void report_ticket(struct job_context *context, const json_t *ticket, struct report *report)
 {
     flow_call_take(context, fields_id(ticket, "id"), fields_id(ticket, "requester_id"),
                    call_words_is_wish(context) ? "ticket opened for a call-back" : "ticket opened for a call", report);
-    report->next_step = STEP_NONE;
     flow_call_told(context, report);
+    report->leg.told = call_words_opening(context);
+    report->next_step = call_words_news(context) == report->leg.told ? STEP_NONE : STEP_CALL_NOTE;
 }
 
 static void create_finish(struct job_context *context, const struct response *response, struct report *report)

@@ -231,9 +231,11 @@ bool rules_is_new(const struct context *known, const struct rules_result *result
 
 void rules_remember(struct arena *arena, struct context *context, const struct rules_result *result)
 {
+    if (!result->rule) // the default priority is no rule's: a record that names it would look like an older version's
+        return;
     if ((uint64_t)result->priority > context->priority)
         context->priority = (uint64_t)result->priority;
-    if (!result->rule || lists(context->rules, result->rule))
+    if (lists(context->rules, result->rule))
         return;
     const char *both = arena_printf(arena, "%s%s%s", context->rules, *context->rules ? "\n" : "", result->rule);
     if (strlen(both) <= RULES_NAMES_BYTES)

@@ -50,6 +50,7 @@ struct rules_result rules_apply(const struct config *config, const struct contex
  */
 bool rules_is_new(const struct context *known, const struct rules_result *result);
 
-/** Writes the rule and the highest priority so far into `context`; its texts live in `arena`. */
+/** Writes the rule and the highest priority that one gave so far into `context`, nothing while none matches; its texts
+ * live in `arena`. */
 void rules_remember(struct arena *arena, struct context *context, const struct rules_result *result);
 #endif

@@ -242,6 +242,37 @@ static void a_missed_call_opens_a_high_ticket(void **state)
     case_free(c);
 }
 
+static void a_description_holds_nothing_private(void **state)
+{
+    (void)state;
+    struct leg leg;
+    struct flow_case *c = called(CALL_ANSWERED);
+    c->events[0].call.recording = "https://x.freshcaller.com/r";
+    c->events[0].call.notes = "rude, do not refund";
+    assert_int_equal(case_begin(c, STEP_CREATE_CALL_TICKET), STEP_CALL);
+    assert_true(case_has(c->request.body, "answered by R. Mills."));
+    assert_false(case_has(c->request.body, "Recording"));
+    assert_false(case_has(c->request.body, "x.freshcaller.com/r"));
+    assert_false(case_has(c->request.body, "Notes"));
+    assert_false(case_has(c->request.body, "refund"));
+    case_answer(c, ANSWER_OK, 201, 0, "{\"id\":43,\"requester_id\":77}");
+    case_outcome(c, OUTCOME_DONE, STEP_CALL_NOTE);
+    assert_int_equal(c->report.ticket_id, 43);
+    assert_int_equal(c->report.leg.told, CALL_TOLD_ANSWERED);
+    // they come in a private note, and nothing else does
+    c->job.lane.ticket_id = 43;
+    tells(c, &leg, CALL_TOLD_ANSWERED);
+    assert_int_equal(case_begin(c, STEP_CALL_NOTE), STEP_CALL);
+    assert_true(case_has(c->request.body, "<b>More about the call</b>"));
+    assert_true(case_has(c->request.body, "Notes: rude, do not refund"));
+    assert_true(case_has(c->request.body, "Recording: <a href="));
+    assert_true(case_has(c->request.body, "\"private\":true"));
+    case_answer(c, ANSWER_OK, 201, 0, "{\"id\":500,\"created_at\":\"2025-03-04T10:20:51Z\"}");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_int_equal(c->report.leg.told, CALL_TOLD_RECORDING | CALL_TOLD_NOTES);
+    case_free(c);
+}
+
 static void what_the_helpdesk_refuses_is_left_out(void **state)
 {
     (void)state;
@@ -457,6 +488,7 @@ int main(void)
         cmocka_unit_test(the_newest_open_ticket_is_joined),
         cmocka_unit_test(a_call_in_vain_opens_nothing),
         cmocka_unit_test(a_missed_call_opens_a_high_ticket),
+        cmocka_unit_test(a_description_holds_nothing_private),
         cmocka_unit_test(what_the_helpdesk_refuses_is_left_out),
         cmocka_unit_test(nobodys_number_is_one_contact),
         cmocka_unit_test(a_missed_call_raises_and_says_so),

@@ -229,6 +229,14 @@ static void a_rule_is_new_once(void **state)
     rules_remember(arena, &known, &value);
     assert_string_equal(known.rules, "value\nvalu");
     assert_int_equal(known.priority, CONFIG_LEVEL_HIGH);
+    // what no rule gave is not remembered: the rule that matches later is new, whatever its level
+    const struct rules_result vip = {.rule = "vip", .priority = CONFIG_LEVEL_MEDIUM};
+    known = customer_unknown();
+    rules_remember(arena, &known, &none);
+    assert_int_equal(known.priority, 0);
+    assert_true(rules_is_new(&known, &vip));
+    rules_remember(arena, &known, &vip);
+    assert_false(rules_is_new(&known, &vip));
     // an older version's record names no rules, but what they gave
     known = customer_unknown();
     known.priority = CONFIG_LEVEL_HIGH;
