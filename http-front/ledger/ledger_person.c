@@ -115,11 +115,13 @@ static void digits_of(const char *phone, char out[PERSON_DIGITS])
         *out = '\0';
 }
 
+// Written alike, or the same number once both are completed with the country's code.
 static bool is_phone(const struct ledger_person *self, const char *phone)
 {
-    char digits[PERSON_DIGITS];
+    char digits[PERSON_DIGITS], whole[PHONE_BYTES];
     digits_of(phone, digits);
-    return *self->digits && strcmp(self->digits, digits) == 0;
+    return (*self->digits && strcmp(self->digits, digits) == 0) ||
+           (*self->phone && phone_e164(phone, self->country_code, whole) && strcmp(self->phone, whole) == 0);
 }
 
 static bool is_context(const struct ledger_person *self, const struct context *context)
@@ -133,7 +135,7 @@ static void list_context(struct ledger_person *self, const struct context *conte
     add(self, PERSON_PHONES, context->phone);
 }
 
-struct ledger_person *ledger_person_new(const char *asked)
+struct ledger_person *ledger_person_new(const char *asked, const char *country_code)
 {
     while (isspace((unsigned char)*asked))
         asked++;
@@ -150,7 +152,9 @@ struct ledger_person *ledger_person_new(const char *asked)
         snprintf(self->email, sizeof self->email, "%s", name);
     else
         add(self, PERSON_USERS, name);
+    snprintf(self->country_code, sizeof self->country_code, "%s", country_code ? country_code : "");
     digits_of(name, self->digits);
+    (void)phone_e164(name, self->country_code, self->phone);
     free(name);
     self->grew = false;
     return self;
@@ -279,27 +283,42 @@ static bool is_numbered(const struct row *row)
     return row->key_size == LEDGER_NUMBER_BYTES;
 }
 
+// What follows `prefix` in the key of a row of ledger_by; false when it is a row of another kind.
+static bool key_after(const struct row *row, const char *prefix, char out[LEDGER_BY_BYTES])
+{
+    size_t length = strlen(prefix);
+    if (row->key_size <= length || row->key_size - length >= LEDGER_BY_BYTES || memcmp(row->key, prefix, length) != 0)
+        return false;
+    memcpy(out, row->key + length, row->key_size - length);
+    out[row->key_size - length] = '\0';
+    return true;
+}
+
+// Whose row of ledger_by it is, by its whole key: ticket 1 is not ticket 10.
+static bool is_keyed_by_person(const struct ledger_person *self, const struct row *row)
+{
+    char what[LEDGER_BY_BYTES];
+    if (key_after(row, "by-user:", what) || key_after(row, "by-asker:", what))
+        return has(&self->names[PERSON_USERS], what);
+    return (key_after(row, "by-phone:", what) || key_after(row, "by-caller:", what)) && is_phone(self, what);
+}
+
+static bool is_keyed_by_ticket(const struct ledger_person *self, const struct row *row)
+{
+    char what[LEDGER_BY_BYTES];
+    return key_after(row, "by-ticket:", what) && has_ticket(self, strtoull(what, NULL, 10));
+}
+
 static void find_TICKET(struct ledger_person *self, const struct row *row)
 {
     struct ticket ticket;
-    if (is_numbered(row) && decode(self, RECORD_ticket, row, &ticket) &&
-        has(&self->names[PERSON_CONVERSATIONS], ticket.conversation))
+    bool keyed = !is_numbered(row) && is_keyed_by_person(self, row);
+    if ((!keyed && !is_numbered(row)) || !decode(self, RECORD_ticket, row, &ticket))
+        return;
+    if (keyed) // made from whole numbers, where the lane may have the number as the customer wrote it
+        add(self, PERSON_CONVERSATIONS, ticket.conversation);
+    else if (has(&self->names[PERSON_CONVERSATIONS], ticket.conversation))
         add_ticket(self, ledger_get_number((const uint8_t *)row->key));
-}
-
-static bool contains(const char *bytes, size_t size, const char *name)
-{
-    return *name && memmem(bytes, size, name, strlen(name)) != NULL;
-}
-
-static bool theirs_MENTIONS(struct ledger_person *self, const struct row *row)
-{
-    for (int list = PERSON_CONVERSATIONS; list <= PERSON_USERS; list++)
-        for (size_t i = 0; i < self->names[list].count; i++)
-            if (contains(row->key, row->key_size, self->names[list].items[i]) ||
-                contains(row->value, row->value_size, self->names[list].items[i]))
-                return true;
-    return contains(row->key, row->key_size, self->digits) || contains(row->key, row->key_size, self->email);
 }
 
 static bool theirs_TICKET(struct ledger_person *self, const struct row *row)
@@ -307,7 +326,7 @@ static bool theirs_TICKET(struct ledger_person *self, const struct row *row)
     struct ticket ticket;
     return (decode(self, RECORD_ticket, row, &ticket) &&
             has(&self->names[PERSON_CONVERSATIONS], ticket.conversation)) ||
-           (!is_numbered(row) && theirs_MENTIONS(self, row));
+           (!is_numbered(row) && (is_keyed_by_person(self, row) || is_keyed_by_ticket(self, row)));
 }
 
 // The key is the conversation, NUL, and two numbers.
@@ -323,7 +342,6 @@ static const struct rule rule_LANE = {find_LANE, theirs_LANE};
 static const struct rule rule_TICKET = {find_TICKET, theirs_TICKET};
 static const struct rule rule_DEAD = {find_DEAD, theirs_DEAD};
 static const struct rule rule_HISTORY = {NULL, theirs_HISTORY};
-static const struct rule rule_MENTIONS __attribute__((unused)) = {NULL, theirs_MENTIONS};
 
 // A table without a rule does not compile.
 #define TABLE_RULE(name, text, person) [TABLE_##name] = &rule_##person,

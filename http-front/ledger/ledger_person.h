@@ -20,8 +20,11 @@ enum ledger_progress {
 
 enum ledger_person_list { PERSON_CONVERSATIONS, PERSON_USERS, PERSON_EMAILS, PERSON_PHONES, PERSON_LISTS };
 
-/** Who is asked for: an e-mail address (with an @), a phone number or a Freshchat user id. NULL when it is empty. */
-struct ledger_person *ledger_person_new(const char *asked);
+/**
+ * Who is asked for: an e-mail address (with an @), a phone number or a Freshchat user id. NULL when it is empty.
+ * `country_code` completes numbers in national form, as in phone_e164; NULL or "": there is none.
+ */
+struct ledger_person *ledger_person_new(const char *asked, const char *country_code);
 void ledger_person_free(struct ledger_person **self);
 
 /**

@@ -4,6 +4,7 @@
 #define HTTP_FRONT_LEDGER_LEDGER_PERSON_INSIDE_H
 #include "http-front/ledger/ledger_person.h"
 #include "http-front/ledger/ledger_tables.h"
+#include "proto/phone.h"
 
 enum { PERSON_DIGITS = 32 };
 
@@ -16,6 +17,8 @@ struct names {
 struct ledger_person {
     char email[513];            // asked for, or ""
     char digits[PERSON_DIGITS]; // of the phone number asked for, or ""
+    char phone[PHONE_BYTES];    // the same in E.164, or ""
+    char country_code[8];       // of national numbers, or ""
     struct names names[PERSON_LISTS];
     uint64_t *tickets;
     size_t ticket_count;

@@ -12,8 +12,6 @@
 // Table, its name on disk, and how a person is found in it, who may have to be forgotten (ledger_person.c):
 //   NOBODY    holds no person: numbers, ids of messages and of tickets
 //   PENDING, LANE, TICKET, DEAD, HISTORY   as the rows of that table are made
-//   MENTIONS  a row is theirs whose key or value contains the id of a conversation or user of theirs, or their address
-//             or number: for indexes
 // The first is the one RocksDB always has; it holds the format version and the epoch.
 #define LEDGER_TABLES(X)                                                                                               \
     X(META, "default", NOBODY)                                                                                         \

@@ -92,6 +92,90 @@ static void a_person_is_known_by_user_address_and_number(void **state)
     refused(f, "forget", "u3", "perhaps");
 }
 
+static bool has_by(struct fixture *f, enum ledger_by by, const char *what)
+{
+    struct ticket ticket;
+    return ledger_by(f->ledger, by, what, &ticket, f->arena) == LEDGER_OK;
+}
+
+// Rows of strangers that hold what was asked for, or an id that was found, as a part of theirs.
+static void names_are_compared_whole(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum ledger_by by;
+        const char *what, *conversation;
+    } theirs[] = {{LEDGER_BY_CALLER, "+4930123456", "call:5"},
+                  {LEDGER_BY_ASKER, "u1", "call:5"},
+                  {LEDGER_BY_TICKET, "1", "call:5"}},
+      others[] = {{LEDGER_BY_CALLER, "+49301234567", "call:51"},
+                  {LEDGER_BY_CALLER, "+49301234561", "call:52"},
+                  {LEDGER_BY_PHONE, "+49301234561", "c2"},
+                  {LEDGER_BY_ASKER, "u12", "call:51"},
+                  {LEDGER_BY_USER, "u11", "c2"},
+                  {LEDGER_BY_TICKET, "10", "call:51"},
+                  {LEDGER_BY_TICKET, "11", "call:52"}};
+    struct lane lane = lane_of("call:5", "u1", "", "+49 30 123456");
+    lane.ticket_id = 1;
+    knows(f, lane);
+    lane = lane_of("call:51", "u12", "", "+49 30 1234567");
+    lane.ticket_id = 10;
+    knows(f, lane);
+    struct ledger_batch *batch = ledger_batch_new();
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        ledger_put_by(batch, theirs[i].by, theirs[i].what, &(struct ticket){theirs[i].conversation, wall()});
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ledger_put_by(batch, others[i].by, others[i].what, &(struct ticket){others[i].conversation, wall()});
+    assert_true(ledger_write(f->ledger, batch));
+    ledger_batch_free(&batch);
+    begins(f);
+    json_t *answer = forgotten(f, "1", "dry-run"); // nobody's id
+    assert_int_equal(rows_of(answer, "tickets"), 0);
+    json_decref(answer);
+    answer = forgotten(f, "+49 30 123456", "");
+    assert_int_equal(rows_of(answer, "lanes"), 1);
+    assert_int_equal(rows_of(answer, "tickets"), 4); // and the ticket's own
+    json_decref(answer);
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        assert_false(has_by(f, theirs[i].by, theirs[i].what));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(has_by(f, others[i].by, others[i].what));
+    assert_true(has_lane(f, "call:51"));
+}
+
+// Freshchat keeps a number as its customer wrote it; the rows by number hold it whole.
+static void a_national_number_is_theirs_too(void **state)
+{
+    struct fixture *f = *state;
+    knows(f, lane_of("c1", "u1", "", "030 1234567"));
+    knows(f, lane_of("c2", "u2", "", "030 1234568"));
+    knows(f, lane_of("c3", "u3", "", "030 12345"));
+    knows(f, lane_of("c4", "u4", "", "030/1234567")); // no row names it
+    struct ledger_batch *batch = ledger_batch_new();
+    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234567", &(struct ticket){"c1", wall()});
+    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234568", &(struct ticket){"c2", wall()});
+    assert_true(ledger_write(f->ledger, batch));
+    ledger_batch_free(&batch);
+    begins(f);
+    json_t *answer = forgotten(f, "+49301234567", ""); // no country code: by the row that names the conversation
+    assert_int_equal(rows_of(answer, "lanes"), 1);
+    assert_int_equal(rows_of(answer, "tickets"), 1);
+    json_decref(answer);
+    assert_false(has_lane(f, "c1"));
+    end(f);
+    f->config.freshcaller.country_code = (char[]){"49"};
+    begins(f);
+    answer = forgotten(f, "+49301234567", "dry-run");
+    assert_int_equal(rows_of(answer, "lanes"), 1);
+    json_decref(answer);
+    answer = forgotten(f, "030 1234567", "");
+    assert_int_equal(rows_of(answer, "lanes"), 1);
+    json_decref(answer);
+    assert_false(has_lane(f, "c4"));
+    assert_true(has_lane(f, "c2"));
+    assert_true(has_lane(f, "c3"));
+}
+
 // A ticket that is nobody's any more rings, and another one names the conversation.
 static void what_is_gone_is_not_rebuilt(void **state)
 {
@@ -200,7 +284,7 @@ static void a_large_ledger_is_searched_in_slices(void **state)
     }
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
-    struct ledger_person *person = ledger_person_new("u7");
+    struct ledger_person *person = ledger_person_new("u7", NULL);
     size_t slices = 0, count = 0;
     enum ledger_progress progress = LEDGER_MORE;
     while ((progress = ledger_person_find(f->ledger, person, 0)) == LEDGER_MORE)
@@ -222,6 +306,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_person_is_known_by_user_address_and_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_are_compared_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_national_number_is_theirs_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_gone_is_not_rebuilt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_job_that_is_out_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_letter_goes_too, set_up, tear_down),
