@@ -326,10 +326,17 @@ static void drain(struct front *front)
     if (front->http && !http_quiet(front->http))
         _exit(PIPES_EXIT_ASKED);
     committer_free(&front->committer);
+    // Nobody waits for a backup, or for files that are being scrubbed, while another front is to take over: all that
+    // was promised is synced, and the end of the process closes the ledger. A backup that is cut is made anew.
+    bool cut = handing_over && front->dispatching && dispatcher_ledger_in_use(front->dispatcher);
+    if (cut)
+        log_warn("cut_short", "what=%s", "a backup, or the scrubbing after forget: ask for it again");
     if (!handing_over) // what waits in memory may be much, and nobody needs it freed
         dispatcher_free(&front->dispatcher);
-    expirer_free(&front->expirer);
-    ledger_close(&front->ledger);
+    if (!cut) {
+        expirer_free(&front->expirer);
+        ledger_close(&front->ledger);
+    }
     log_info("drained", "connections_left=%zu handing_over=%d", left, handing_over);
     if (!pipes_write_status(PIPES_FD_STATUS, PIPES_STATUS_DRAINED, 0))
         log_debug("status_pipe", "problem=%s", strerror(errno));

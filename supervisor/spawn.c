@@ -128,9 +128,10 @@ static bool place_descriptors(const struct spawn *spawn, uint32_t slot, int stat
     int lock = fcntl(spawn->lock_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
     int listen = front ? fcntl(spawn->listen_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
     int admin = front ? fcntl(spawn->admin_listen_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD) : -1;
+    int log = fcntl(spawn->log_fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD); // it may itself have one of the numbers
 
     if (!place(config, PIPES_FD_CONFIG) || !place(status, PIPES_FD_STATUS) || !place(control, PIPES_FD_CONTROL) ||
-        !place(lock, PIPES_FD_LOCK) || !place(spawn->log_fd, STDERR_FILENO))
+        !place(lock, PIPES_FD_LOCK) || !place(log, STDERR_FILENO))
         return false;
     if (front && (!place(listen, PIPES_FD_LISTEN) || !place(admin, PIPES_FD_ADMIN_LISTEN)))
         return false;

@@ -295,30 +295,41 @@ static void step_workforce(struct supervisor *s, int64_t now_ms)
         workforce_recycle(&s->workforce, &s->children, &limits, now_ms);
 }
 
-// Ours first, so that the file is there; the children open it themselves.
-static void reopen_log(struct supervisor *s)
+static bool reopen_edition_log(struct edition *edition, bool in_use)
 {
-    const char *path = s->edition->config->log_file;
+    const char *path = edition->config->log_file;
     int fd;
 
-    if (!*path) {
-        log_info("log_not_reopened", "reason=%s", "no log_file is set");
-        return;
-    }
+    if (!*path)
+        return false;
     fd = log_open_file(path);
-    if (fd < 0 || !log_use(fd)) {
+    if (fd < 0 || (in_use && !log_use(fd))) {
         log_error("log_not_reopened", "file=%s error=%s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
+        return false;
+    }
+    close(edition->log_fd);
+    edition->log_fd = fd;
+    log_info("log_reopened", "file=%s", path);
+    return true;
+}
+
+// Ours first, so that the file is there; the children open it themselves. During a reload that of the next edition,
+// too: it is in use by its children, and will be by us.
+static void reopen_log(struct supervisor *s)
+{
+    bool opened = reopen_edition_log(s->edition, true);
+
+    opened = (s->next && reopen_edition_log(s->next, false)) || opened;
+    if (!opened) {
+        log_info("log_not_reopened", "reason=%s", "no log_file is set, or it cannot be opened");
         return;
     }
-    close(s->edition->log_fd);
-    s->edition->log_fd = fd;
     for (uint32_t slot = 0; slot < CHILDREN_SLOTS; slot++) {
         if (s->children.slots[slot].pid)
             on_signal(s, s->children.slots[slot].pid, SIGUSR1);
     }
-    log_info("log_reopened", "file=%s", path);
 }
 
 static void change_workers(struct supervisor *s, bool more, int64_t now_ms)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "http-front/admin/health.h"
+#include "http-front/dispatch/control_commands.h"
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -527,6 +528,12 @@ void dispatcher_drain(struct dispatcher *self, uint64_t deadline_ms)
     uint64_t one = 1;
     if (write(self->wake_fd, &one, sizeof one) != (ssize_t)sizeof one)
         abort(); // an eventfd takes one
+}
+
+bool dispatcher_ledger_in_use(const struct dispatcher *self)
+{
+    const struct backup *backup = *control_backup_slot(self->console);
+    return forget_scrubs(self) || (backup && control_backup_runs(backup));
 }
 
 void dispatcher_free(struct dispatcher **self)

@@ -49,6 +49,10 @@ void dispatcher_run(struct dispatcher *self);
  */
 void dispatcher_drain(struct dispatcher *self, uint64_t deadline_ms);
 
+/** After dispatcher_run has returned: a backup or the files' scrubbing goes on in a thread of its own, in the ledger.
+ */
+bool dispatcher_ledger_in_use(const struct dispatcher *self);
+
 /** After dispatcher_run has returned, and before the committer is freed: what it wrote must find its mailbox. */
 void dispatcher_free(struct dispatcher **self);
 #endif

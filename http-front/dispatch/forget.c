@@ -330,6 +330,11 @@ bool forget_begin(struct dispatcher *self, const char *asked, bool dry_run, char
     return true;
 }
 
+bool forget_scrubs(const struct dispatcher *self)
+{
+    return self->forget && self->forget->scrubbing && !atomic_load(&self->forget->scrubbed);
+}
+
 void forget_free(struct dispatcher *self)
 {
     struct forget *old = self->forget;

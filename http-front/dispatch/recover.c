@@ -3,6 +3,7 @@
 // committer may accept events meanwhile, which are told of by mail and left alone here. A claimed write may be with a
 // worker that outlived the last front: it counts as out until every worker has sent its census; what none of them names
 // is in doubt.
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "proto/clock.h"
 #include "proto/log.h"
 
-enum { MOST_WAIT_MS = 5 * 60 * 1000 };
+enum { MOST_WAIT_MS = 5 * 60 * 1000, BEAT_EVERY = 10000 };
 
 struct loading {
     struct dispatcher *dispatcher;
@@ -54,6 +55,15 @@ static uint64_t still_to_wait(uint64_t wall_ms)
     return ms < MOST_WAIT_MS ? ms : MOST_WAIT_MS;
 }
 
+// Loading millions takes minutes: deskbelld hears that it goes on.
+static void tell_progress(struct dispatcher *self, uint64_t loaded)
+{
+    if (loaded % BEAT_EVERY || self->options.status_fd < 0)
+        return;
+    if (!pipes_write_status(self->options.status_fd, PIPES_STATUS_BEAT, ++self->beats))
+        log_debug("status_pipe", "problem=%s", strerror(errno));
+}
+
 static bool load_one(void *arg, const struct pending *pending)
 {
     struct loading *loading = arg;
@@ -85,7 +95,7 @@ static bool load_one(void *arg, const struct pending *pending)
     lanes_item_set_members(item, pending->members.items, pending->members.count);
     struct side *side = &conversation->sides[steps_side(item->kind)];
     schedule_place(self, conversation, item);
-    loading->loaded++;
+    tell_progress(self, ++loading->loaded);
     if (item->step != STEP_NONE && !side->active)
         side->active = item;
     if (item->claimed) {

@@ -110,6 +110,8 @@ struct json_t *forget_told(struct dispatcher *self, char *why, size_t why_size);
 /** True for a conversation that was forgotten and has not begun anew. */
 bool forget_is_gone(struct dispatcher *self, const char *conversation);
 void forget_free(struct dispatcher *self);
+/** Whether its thread is at the ledger's files. */
+bool forget_scrubs(const struct dispatcher *self);
 
 // ---- backlog.c
 struct backlog {

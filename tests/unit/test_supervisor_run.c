@@ -104,6 +104,7 @@ static void start_with(const char *option, const char *log)
         dup2(fd, 2);
         // A stray descriptor that no child may see.
         dup2(fd, 77);
+        close_range(3, 76, 0); // as whoever starts it leaves it: its own descriptors have the lowest numbers
         execl(DESKBELLD, "deskbelld", "-c", in_folder("deskbell.conf"), option, (char *)NULL);
         _exit(126);
     }
@@ -778,6 +779,13 @@ static void the_log_file_is_opened_anew(void **state)
     write_config(config);
     start();
     wait_for("file.log", "event=child_ready", 3);
+    const char *const children[] = {"front-0", "worker-1", "worker-2"};
+    for (size_t i = 0; i < 3; i++) {
+        char link[64], is[256] = "";
+        snprintf(link, sizeof link, "/proc/%d/fd/2", (int)pid_of(children[i], 1));
+        assert_true(readlink(link, is, sizeof is - 1) > 0);
+        assert_string_equal(is, in_folder("file.log"));
+    }
     assert_int_equal(rename(in_folder("file.log"), in_folder("file.log.1")), 0);
     kill(daemon_pid, SIGUSR1);
     wait_for("file.log", "event=log_reopened", 1);
