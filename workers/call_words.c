@@ -7,10 +7,9 @@
 
 #include "proto/clock.h"
 #include "workers/customer.h"
-#include "workers/parts.h"
 #include "workers/text.h"
 
-enum { NAME_POINTS = 80, NUMBER_BYTES = 64, NOTES_BYTES = 4096, MINUTE_S = 60, HOUR_S = 3600 };
+enum { NAME_POINTS = 80, NUMBER_BYTES = 64, NOTES_BYTES = 4096, PART_BYTES = 4096, MINUTE_S = 60, HOUR_S = 3600 };
 
 const struct event *call_words_event(const struct job_context *context)
 {
@@ -235,10 +234,8 @@ static void add_wish(struct job_context *context, struct text_buf *out)
     text_add_html(out, who(context));
     text_add_html(out, arena_printf(context->arena, ", asked on the shop's page at %s.",
                                     time_words(context->arena, event->time_ms)));
-    if (event->parts.count) {
-        text_buf_add(out, "<br>");
-        parts_add_html(out, event, false);
-    }
+    for (size_t i = 0; i < event->parts.count; i++) // one line each: a browser makes no lines of its own
+        add_line(out, "", text_line(context->arena, event->parts.items[i].text, PART_BYTES));
 }
 
 const char *call_words_mark(struct job_context *context)

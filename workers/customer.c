@@ -50,11 +50,11 @@ static const char *property(struct arena *arena, const json_t *user, const char 
     return text_line(arena, property_raw(arena, user, name), max_bytes);
 }
 
-// A currency's code in capitals; "" for anything else.
-static const char *currency_of(struct arena *arena, const json_t *user)
+// A currency's code in capitals; "" for anything else. Where the shop signs carts, only the property that it signs.
+static const char *currency_of(struct arena *arena, const json_t *user, bool proved)
 {
     const char *said = property(arena, user, "cart_currency", SHOWN_MAX_BYTES);
-    if (!*said)
+    if (!*said && !proved)
         said = property(arena, user, "currency", SHOWN_MAX_BYTES);
     if (strlen(said) != 3)
         return "";
@@ -67,11 +67,11 @@ static const char *currency_of(struct arena *arena, const json_t *user)
     return code;
 }
 
-static void read_cart(struct arena *arena, const json_t *user, struct context *context)
+static void read_cart(struct arena *arena, const json_t *user, bool proved, struct context *context)
 {
     context->cart = property(arena, user, "cart_value", SHOWN_MAX_BYTES);
     bool bare = *context->cart && strspn(context->cart, "0123456789.,' ") == strlen(context->cart);
-    context->currency = bare ? currency_of(arena, user) : "";
+    context->currency = bare ? currency_of(arena, user, proved) : "";
     if (*context->currency)
         context->cart =
             text_line(arena, arena_printf(arena, "%s %s", context->cart, context->currency), SHOWN_MAX_BYTES);
@@ -109,7 +109,7 @@ struct context customer_unknown(void)
                             .rules = ""};
 }
 
-struct context customer_read(struct arena *arena, const json_t *user)
+static struct context read_user(struct arena *arena, const json_t *user, bool proved)
 {
     struct context context = customer_unknown();
     context.read = true;
@@ -118,27 +118,28 @@ struct context customer_read(struct arena *arena, const json_t *user)
     context.name = text_line(arena, arena_printf(arena, "%s %s", first, last), NAME_MAX_BYTES);
     context.email = fields_line(arena, user, "email", EMAIL_MAX_BYTES);
     context.phone = fields_line(arena, user, "phone", PHONE_MAX_BYTES);
-    read_cart(arena, user, &context);
+    read_cart(arena, user, proved, &context);
     read_friction(arena, user, &context);
     context.screen = property(arena, user, "screen", SHOWN_MAX_BYTES);
     return context;
 }
 
-// 0: nobody knows. While the upstream's clock and ours disagree badly, one of them is wrong, and nothing is over.
+struct context customer_read(struct arena *arena, const json_t *user)
+{
+    return read_user(arena, user, false);
+}
+
+// By the upstream's clock, however far from it ours is; by ours where the answer has no time.
 static uint64_t time_of(const struct response *response)
 {
-    uint64_t now_ms = (uint64_t)clock_wall_ms();
-    if (!response->date_ms)
-        return now_ms;
-    uint64_t apart = response->date_ms > now_ms ? response->date_ms - now_ms : now_ms - response->date_ms;
-    return apart > FLOW_CLOCK_APART_MS ? 0 : response->date_ms;
+    return response->date_ms ? response->date_ms : (uint64_t)clock_wall_ms();
 }
 
 struct context customer_answered(const struct job_context *context, const struct response *response)
 {
     struct arena *arena = context->arena;
     const json_t *user = response->json;
-    struct context now = customer_read(arena, user);
+    struct context now = read_user(arena, user, context->proof_key != NULL);
     if (!context->proof_key || !*now.cart)
         return now;
     static const enum proof proofs[] = {

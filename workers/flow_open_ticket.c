@@ -97,7 +97,7 @@ static const char *subject_of(struct job_context *context)
 {
     struct arena *arena = context->arena;
     const struct context *customer = &context->found.context;
-    const char *cart = shortened(arena, text_line(arena, customer->cart, 255), SUBJECT_CART);
+    const char *cart = words_cart(arena, customer, SUBJECT_CART);
     const char *name = shortened(arena, text_line(arena, customer->name, 512), SUBJECT_NAME);
     const char *words =
         text_line(arena, shortened(arena, parts_line(arena, first_event(context)), SUBJECT_WORDS), 1024);

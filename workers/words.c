@@ -9,7 +9,7 @@
 #include "workers/text.h"
 
 // The page sends ten lines and "and 3 more".
-enum { MOST_LINES = 11, NOTE_ITEMS_POINTS = 400 };
+enum { MOST_LINES = 11, SHOWN_BYTES = 255, NOTE_ITEMS_POINTS = 400 };
 
 static const char between[] = "; ";
 
@@ -20,10 +20,37 @@ static const char *remark(const struct context *context)
                                              : "";
 }
 
+// What can stand between quotation marks and does not end them.
+static const char *inner(struct arena *arena, const char *text, size_t length)
+{
+    char *copy = arena_copy(arena, text, length);
+    for (char *at = strchr(copy, '"'); at; at = strchr(at, '"'))
+        *at = '\'';
+    return copy;
+}
+
+static const char *said(struct arena *arena, const char *text)
+{
+    return arena_printf(arena, "\"%s\", as the browser says", inner(arena, text, strlen(text)));
+}
+
+const char *words_cart(struct arena *arena, const struct context *context, size_t points)
+{
+    const char *cart = text_line(arena, context->cart, SHOWN_BYTES);
+    cart = arena_copy(arena, cart, text_cut(cart, points));
+    return !*cart || context->cart_valid || context->proof == PROOF_SIGNED ? cart : said(arena, cart);
+}
+
+// The whole of it.
+static const char *whole_cart(struct arena *arena, const struct context *context)
+{
+    return words_cart(arena, context, SHOWN_BYTES);
+}
+
 const char *words_friction(struct arena *arena, const struct context *context)
 {
     if (!context->friction_valid)
-        return context->friction;
+        return *context->friction ? said(arena, context->friction) : "";
     return arena_printf(arena, "%u, %s%s%s", (unsigned)context->friction_value,
                         customer_level_word(context->friction_value), *context->reasons ? ": " : "", context->reasons);
 }
@@ -31,7 +58,8 @@ const char *words_friction(struct arena *arena, const struct context *context)
 static const char *cart_words(struct arena *arena, const struct context *context)
 {
     const char *more = remark(context);
-    return *context->cart && *more ? arena_printf(arena, "%s (%s)", context->cart, more) : context->cart;
+    const char *cart = whole_cart(arena, context);
+    return *cart && *more ? arena_printf(arena, "%s (%s)", cart, more) : cart;
 }
 
 static void add_line(struct text_buf *out, const char *label, const char *value)
@@ -89,12 +117,14 @@ static const char *cart_sentence(struct arena *arena, const struct context *know
         state = now->proof == PROOF_SIGNED ? "signed by the shop" : "";
     const char *comma = *state ? ", " : "";
     if (!*known->cart)
-        return arena_printf(arena, "The cart is %s%s%s.", now->cart, comma, state);
+        return arena_printf(arena, "The cart is %s%s%s.", whole_cart(arena, now), comma, state);
     if (customer_cart_changed(known, now))
-        return arena_printf(arena, "The cart is now %s (was %s)%s%s.", now->cart, known->cart, comma, state);
+        return arena_printf(arena, "The cart is now %s (was %s)%s%s.", whole_cart(arena, now), whole_cart(arena, known),
+                            comma, state);
     return customer_is_unsigned(known) == customer_is_unsigned(now)
                ? ""
-               : arena_printf(arena, "The cart, %s, is now %s.", now->cart, *state ? state : "not asked to be signed");
+               : arena_printf(arena, "The cart, %s, is now %s.", whole_cart(arena, now),
+                              *state ? state : "not asked to be signed");
 }
 
 static const char *items_sentence(struct arena *arena, const struct context *known, const struct context *now)
@@ -102,8 +132,8 @@ static const char *items_sentence(struct arena *arena, const struct context *kno
     if (!*now->items || strcmp(known->items, now->items) == 0)
         return "";
     size_t length = text_cut(now->items, NOTE_ITEMS_POINTS);
-    return arena_printf(arena, "In it, as the browser says: \"%s%s\".", arena_copy(arena, now->items, length),
-                        now->items[length] ? " ..." : "");
+    const char *items = inner(arena, now->items, length);
+    return arena_printf(arena, "In it, as the browser says: \"%s%s\".", items, now->items[length] ? " ..." : "");
 }
 
 static bool level_rises(const struct context *known, const struct context *now)

@@ -7,9 +7,13 @@
 #include "proto/records.h"
 #include "workers/text_buf.h"
 
-/** "73, high: payment declined twice, rage click on Pay"; without reasons where the page gave none that fit; what was
- * said where it is no score; "" when nothing was. Plain text. */
+/** "73, high: payment declined twice, rage click on Pay"; without reasons where the page gave none that fit; in
+ * quotation marks, as the browser's words, where it is no score; "" when nothing was said. Plain text. */
 const char *words_friction(struct arena *arena, const struct context *context);
+
+/** The cart's value, cut to so many code points; what is no sum of money and not signed stands in quotation marks, as
+ * the browser's words. "" when nothing was said. Plain text, one line. */
+const char *words_cart(struct arena *arena, const struct context *context, size_t points);
 
 /** Appends lines "<br>Label: value" of the customer, the cart and the friction, as far as they are known. */
 void words_add_customer(struct text_buf *out, const struct context *context);

@@ -108,7 +108,7 @@ static struct normalised read_object(const json_t *root, const struct normalise_
                   .parts.items = arena_alloc(arena, 2 * sizeof(struct part))},
     };
     const char *worth = value(root, arena);
-    add_part(&out.event, arena, "Cart", worth, *worth ? currency(root, arena) : "");
+    add_part(&out.event, arena, "Cart, as the browser says", worth, *worth ? currency(root, arena) : "");
     add_part(&out.event, arena, "Screen", line(root, "screen", CALLBACK_SCREEN_MAX, options, arena), "");
     return out;
 }

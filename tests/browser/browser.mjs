@@ -218,7 +218,7 @@ const tests = {
     // Nobody has chatted: a ticket of its own.
     const ticket = await ticketWith('Mia Lund (+31209998877)');
     assert.equal(ticket.subject, 'Call back: Mia Lund (+31209998877)');
-    assert.ok(ticket.description.includes('Cart: 349.90 EUR') && ticket.description.includes('Screen: cart'), ticket.description);
+    assert.ok(ticket.description.includes('Cart, as the browser says: 349.90 EUR') && ticket.description.includes('Screen: cart'), ticket.description);
     assert.equal(ticket.source, 3);
     await page.keyboard.press('Escape');
     await dialog.waitFor({state: 'hidden'});

@@ -65,7 +65,7 @@ static void a_request_becomes_an_event(void **state)
     assert_string_equal(one.event.actor, "e-1");
     assert_int_equal(one.event.time_ms, 1000);
     assert_int_equal(one.event.parts.count, 2);
-    assert_string_equal(one.event.parts.items[0].text, "Cart: 349.90 EUR");
+    assert_string_equal(one.event.parts.items[0].text, "Cart, as the browser says: 349.90 EUR");
     assert_string_equal(one.event.parts.items[1].text, "Screen: checkout");
     struct record_buffer bytes;
     assert_true(record_encode(RECORD_event, &one.event, &bytes));
@@ -84,7 +84,7 @@ static void a_request_becomes_an_event(void **state)
     assert_int_equal(one.event.parts.count, 0);
     one = normalise(
         arena, "{\"id\":\"abcd1234\",\"phone\":\"020 123 45 67\",\"cart_value\":\"12\",\"cart_currency\":\"eur\"}");
-    assert_string_equal(one.event.parts.items[0].text, "Cart: 12");
+    assert_string_equal(one.event.parts.items[0].text, "Cart, as the browser says: 12");
     assert_string_equal(one.event.phone, "+31201234567"); // a national number, where the country is configured
     static const struct {
         const char *body;

@@ -455,7 +455,11 @@ static void who_asks_to_be_called_back_is_noted_or_gets_a_ticket(void **state)
     c->events[0].kind = EVENT_CALLBACK;
     c->events[0].conversation = c->job.lane.conversation = "callback:browser-1";
     c->events[0].call = (struct phone_call){.from = "", .to = "", .agent = "", .recording = "", .notes = ""};
-    c->parts[0] = (struct part){.kind = PART_TEXT, .text = "Screen: checkout", .url = "", .label = ""};
+    c->parts[0] = (struct part){.kind = PART_TEXT,
+                                .text = "Screen: check\u2028Deskbell:\xc2\x85"
+                                        "out",
+                                .url = "",
+                                .label = ""};
     c->events[0].parts.items = c->parts;
     c->events[0].parts.count = 1;
     joins(c, STEP_CREATE_CALL_TICKET);
@@ -463,7 +467,7 @@ static void who_asks_to_be_called_back_is_noted_or_gets_a_ticket(void **state)
     assert_true(case_has(c->request.body, "\"subject\":\"Call back: Ada (+442079460101)\""));
     assert_true(case_has(c->request.body, "\"tags\":[\"call-back\"]"));
     assert_true(case_has(c->request.body, "\"priority\":3"));
-    assert_true(case_has(c->request.body, "Screen: checkout"));
+    assert_true(case_has(c->request.body, "<br>Screen: check Deskbell: out</div>")); // one line, whatever it says
     assert_true(case_has(c->request.body, "Request browser-1"));
     case_answer(c, ANSWER_OK, 201, 0, "{\"id\":43,\"requester_id\":77}");
     assert_int_equal(c->report.leg.id, 1);

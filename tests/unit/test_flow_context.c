@@ -391,7 +391,7 @@ static void an_unsigned_cart_is_tagged_and_never_urgent(void **state)
     assert_int_equal(case_begin(c, STEP_REREAD_CUSTOMER), STEP_CALL);
     json_t *user = json_loads(SIGNED("1.1764000000." PROOF), 0, NULL);
     struct response response = {.answer = ANSWER_OK, .status = 200, .json = user, .date_ms = 1};
-    case_finish(c, &response); // and nobody knows the time: the clocks disagree by half a century
+    case_finish(c, &response); // but not by the upstream's, which counts
     json_decref(user);
     case_keep(c);
     case_outcome(c, OUTCOME_DONE, STEP_READ_TO_UPDATE);
@@ -400,6 +400,40 @@ static void an_unsigned_cart_is_tagged_and_never_urgent(void **state)
     updates(c, OPEN("\"priority\":3,\"tags\":[\"unsigned-context\",\"high-value\"]"),
             "{\"priority\":4," FIELDS("349.9") "}");
     notes(c, NOTE("The cart, 349.90 EUR, is now signed by the shop. Rule high-value: priority urgent."));
+    proof_key_free(&key);
+    case_free(c);
+}
+
+static enum proof judged(struct flow_case *c, const char *json, uint64_t date_ms)
+{
+    assert_int_equal(case_begin(c, STEP_REREAD_CUSTOMER), STEP_CALL);
+    json_t *user = json_loads(json, 0, NULL);
+    assert_non_null(user);
+    struct response response = {.answer = ANSWER_OK, .status = 200, .json = user, .date_ms = date_ms};
+    case_finish(c, &response);
+    json_decref(user);
+    case_keep(c);
+    return (enum proof)c->context.found.context.proof;
+}
+
+static void a_proof_ends_by_the_upstreams_clock_and_covers_what_is_shown(void **state)
+{
+    (void)state;
+    const uint64_t expires_ms = UINT64_C(1764000000) * 1000;
+    struct proof_key *key = proof_key_new("correct horse battery staple");
+    struct flow_case *c = opened_with("59.00", 5900, 2);
+    c->context.proof_key = key;
+    // however far our own clock is from it
+    assert_int_equal(judged(c, SIGNED("1.1764000000." PROOF), expires_ms - 1000), PROOF_SIGNED);
+    assert_int_equal(judged(c, SIGNED("1.1764000000." PROOF), expires_ms + 1000), PROOF_EXPIRED);
+    // a currency that nobody signed is not the cart's
+    static const char loose[] =
+        "{\"properties\":[" SAID("cart_value", "349.90") "," SAID("currency", "KWD") "," SAID("cart_proof", "x") "]}";
+    assert_int_equal(judged(c, loose, 1000), PROOF_UNSIGNED);
+    assert_string_equal(c->context.found.context.cart, "349.90");
+    c->context.proof_key = NULL;
+    assert_int_equal(judged(c, loose, 1000), PROOF_UNASKED);
+    assert_string_equal(c->context.found.context.cart, "349.90 KWD");
     proof_key_free(&key);
     case_free(c);
 }
@@ -422,6 +456,7 @@ int main(void)
         cmocka_unit_test(what_the_helpdesk_refuses_is_left_out),
         cmocka_unit_test(failures_never_become_dead_letters),
         cmocka_unit_test(an_unsigned_cart_is_tagged_and_never_urgent),
+        cmocka_unit_test(a_proof_ends_by_the_upstreams_clock_and_covers_what_is_shown),
     };
     log_init("test", LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,10 +128,10 @@ static void what_is_no_number_is_shown_and_raises_nothing(void **state)
     struct flow_case *c = case_new(RULES);
     const char *body = ticket_for(c, "{\"properties\":[{\"name\":\"cart_value\",\"value\":\"a <million>\"},"
                                      "{\"name\":\"friction_score\",\"value\":\"NaN\"}]}");
-    assert_true(case_has(body, "\"subject\":\"a <million> · My boiler is cold\""));
+    assert_true(case_has(body, "\"subject\":\"\\\"a <million>\\\", as the browser says · My boiler is cold\""));
     assert_true(case_has(body, "\"priority\":2"));
     assert_true(case_has(body, "\"cf_cart_value\":\"a <million>\",\"cf_friction_score\":\"NaN\""));
-    assert_true(case_has(body, "Cart value: a &lt;million&gt;"));
+    assert_true(case_has(body, "Cart value: &quot;a &lt;million&gt;&quot;, as the browser says"));
     assert_false(case_has(body, "cf_screen"));
     case_free(c);
 

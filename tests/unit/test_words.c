@@ -71,7 +71,9 @@ static void friction_is_said_in_words(void **state)
     assert_string_equal(friction("59.9", ""), "59, medium");
     assert_string_equal(friction("60", ""), "60, high");
     assert_string_equal(friction("1000", "1000, high: x"), "100, high");
-    assert_string_equal(friction("NaN", "NaN, high: x"), "NaN");
+    assert_string_equal(friction("NaN", "NaN, high: x"), "\"NaN\", as the browser says");
+    assert_string_equal(friction("0\". Refund him. \"", ""), "\"0'. Refund him. '\", as the browser says");
+    assert_string_equal(friction("", ""), "");
 }
 
 static void reasons_that_do_not_fit_the_score_are_not_said(void **state)
@@ -247,6 +249,23 @@ static void a_note_says_what_changed(void **state)
     has(told(&before, &now), "(was 59.00 EUR), not signed by the shop.");
 }
 
+static void a_cart_that_is_no_sum_is_the_browsers_words(void **state)
+{
+    (void)state;
+    struct context before = SAYS("cart_value", "59.00");
+    struct context now = SAYS("cart_value", "paid. The customer was promised a \"refund\"", "cart_items", "a\". b");
+    assert_string_equal(told(&before, &now),
+                        "<div><b>Deskbell:</b> The cart is now &quot;paid. The customer was promised a "
+                        "&#39;refund&#39;&quot;, as the browser says (was 59.00). In it, as the browser says: "
+                        "&quot;a&#39;. b&quot;.</div>");
+    has(told(&now, &before), "The cart is now 59.00 (was &quot;paid.");
+    has(lines(&now), "Cart value: &quot;paid.");
+    assert_string_equal(words_cart(arena, &now, 4), "\"paid\", as the browser says");
+    now.proof = PROOF_SIGNED; // the shop's own words
+    assert_string_equal(words_cart(arena, &now, 4), "paid");
+    assert_string_equal(words_cart(arena, &before, 40), "59.00");
+}
+
 static void nothing_to_tell_is_no_note(void **state)
 {
     (void)state;
@@ -333,6 +352,7 @@ int main(void)
         cmocka_unit_test(nothing_a_browser_says_is_markup),
         cmocka_unit_test(an_unsigned_cart_says_so),
         cmocka_unit_test(a_note_says_what_changed),
+        cmocka_unit_test(a_cart_that_is_no_sum_is_the_browsers_words),
         cmocka_unit_test(nothing_to_tell_is_no_note),
         cmocka_unit_test(small_moves_are_no_change),
         cmocka_unit_test(a_cart_comes_whole_and_stays_proved),
