@@ -52,7 +52,7 @@ static void usage(FILE *out)
     fputs("\n"
           "  -c, --config FILE   the configuration that names the runtime folder\n"
           "                      (default: /etc/deskbell/deskbell.conf)\n"
-          "  --runtime-dir DIR   the runtime folder itself; no configuration is read\n"
+          "  --runtime-dir DIR   the runtime folder itself, for all but doctor and provision\n"
           "  --public-url URL    where Freshworks reaches the proxy: https://chat.example.com\n"
           "  --key-file FILE     the API key of a Freshdesk administrator; read once, stored nowhere\n"
           "  --json              the answer as JSON, on one line\n"

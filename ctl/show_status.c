@@ -20,8 +20,10 @@ static void print_head(const json_t *answer)
     if (strcmp(words_text(answer, "mode"), "observe") == 0)
         puts("OBSERVE MODE: nothing is written to any upstream; the log says what would have been (would_write).\n");
     if (words_number(answer, "restored_ms"))
-        printf("The ledger was restored from a backup of %s. It begins paused: resume both directions when you have "
-               "read deskbellctl(8). This is said until all that may have been written since is looked for.\n\n",
+        printf("The ledger was restored from a backup of %s. It begins paused: resume both directions (deskbellctl "
+               "resume), "
+               "see RESTORING in deskbellctl(8). This is said until all that may have been written since is looked "
+               "for.\n\n",
                words_when(words_number(answer, "restored_ms"), when));
 }
 
@@ -153,6 +155,12 @@ static void print_status(const json_t *answer)
     printf("conversations with work  %" PRId64 ", jobs out %" PRId64 "\n", words_number(answer, "lanes"),
            words_number(answer, "out"));
     printf("dead letters             %" PRId64 "%s\n", dead, dead ? "  (deskbellctl dead list)" : "");
+    const json_t *polls = json_object_get(answer, "reconcile");
+    int64_t missing = words_number(polls, "missing");
+    printf("compared by polls        %" PRId64 ", found missing %" PRId64 ", of these not delivered yet %" PRId64
+           "%s\n",
+           words_number(polls, "compared"), words_number(polls, "found_missing"), missing,
+           missing ? "  (deskbellctl trace, if this stays)" : "");
     printf("ledger                   %s free, intake %s\n",
            words_bytes(words_number(answer, "ledger_free_bytes"), text),
            words_yes(answer, "intake_open") ? "open" : "CLOSED: webhooks are answered 503");

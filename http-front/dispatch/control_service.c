@@ -160,7 +160,8 @@ json_t *control_backup_last(struct dispatcher *self, struct control_call *call)
 {
     const struct backup *backup = *control_backup_slot(self->console);
     if (!backup)
-        return control_refuse(call, "No backup was begun since this front started.");
+        return control_refuse(call, "No backup was begun since this front started; a reload starts another front: "
+                                    "a backup begun before it is whole if its folder is there without .partial.");
     if (!atomic_load(&backup->finished))
         return json_pack("{s:s, s:b, s:I}", "dir", backup->dir, "finished", 0, "begun_ms",
                          (json_int_t)backup->begun_ms);
