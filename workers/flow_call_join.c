@@ -26,6 +26,7 @@ enum {
     STATUS_RESOLVED = 4,
     STATUS_CLOSED = 5,
     NATIVE_BEFORE_MS = 120000, // clocks apart, and a ticket opened while the phone rang
+    NATIVE_AFTER_MS = 600000,  // the same, and a link that was slow
     SAID_BYTES = 1024,
 };
 
@@ -239,13 +240,17 @@ static bool is_open(const json_t *ticket)
     return status && status != STATUS_RESOLVED && status != STATUS_CLOSED;
 }
 
-// What Freshcaller's own link makes looks like any phone ticket; nobody else's conversation is in it.
+// What Freshcaller's own link makes looks like any phone ticket, but was made about the call's time; nobody else's
+// conversation is in it.
 static bool is_native(const struct job_context *context, const json_t *ticket)
 {
     const struct phone_call *call = &call_words_event(context)->call;
     const json_t *custom = json_object_get(ticket, "custom_fields");
     uint64_t created = fields_time(ticket, "created_at");
+    uint64_t end = call->ended_ms ? call->ended_ms : call->updated_ms;
+    uint64_t wait = (uint64_t)context->config->freshcaller.native_wait_seconds * SECOND_MS;
     return fields_id(ticket, "source") == SOURCE_PHONE && created && created + NATIVE_BEFORE_MS >= call->started_ms &&
+           created <= end + wait + NATIVE_AFTER_MS &&
            !*fields_raw(custom, context->config->freshdesk.conversation_field);
 }
 

@@ -70,6 +70,27 @@ bool callers_live(struct dispatcher *self, const struct event *event, struct lan
            alive(self, LEDGER_BY_ASKER, event->user, own, AGAIN_MS, lane, arena);
 }
 
+static bool leads_to(struct dispatcher *self, enum ledger_by by, const char *what, const struct lane *lane,
+                     struct arena *arena)
+{
+    struct lane other; // alive when the ticket was chosen, so twice as long is enough
+    return alive(self, by, what, lane->conversation, 2 * (uint64_t)ALIVE_MS, &other, arena) &&
+           other.ticket_id == lane->ticket_id;
+}
+
+void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct arena *arena)
+{
+    char phone[PHONE_BYTES];
+    if (strncmp(lane->conversation, "callback:", 9) != 0 || !lane->ticket_id)
+        return;
+    bool by_user = leads_to(self, LEDGER_BY_USER, lane->user, lane, arena) ||
+                   leads_to(self, LEDGER_BY_ASKER, lane->user, lane, arena);
+    (void)phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone);
+    if (by_user && !leads_to(self, LEDGER_BY_PHONE, phone, lane, arena) &&
+        !leads_to(self, LEDGER_BY_CALLER, phone, lane, arena))
+        lane->context.phone = "";
+}
+
 static void tell(struct dispatcher *self, const char *conversation, const char *words, struct ledger_batch *batch)
 {
     struct conversation *told = schedule_open(self, conversation);

@@ -82,8 +82,10 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         lane.requester_id = report->requester_id;
     if (*report->user)
         lane.user = report->user;
-    if (report->context_known)
+    if (report->context_known) {
         lane.context = report->context;
+        callers_doubt_number(self, &lane, arena);
+    }
     if (report->mark_ms > lane.mark_ms)
         lane.mark_ms = report->mark_ms;
     if (report->chat_mark_ms > lane.chat_mark_ms)

@@ -87,6 +87,72 @@ static void the_live_conversations_ticket_is_named(void **state)
     assert_string_equal(job.live_conversation, "c2");
 }
 
+// Somebody with that user id types PHONE into the form.
+static void asks(struct fixture *f, const char *id, const char *user)
+{
+    char lane[64];
+    snprintf(lane, sizeof lane, "callback:%s", id);
+    struct event event = {.kind = EVENT_CALLBACK,
+                          .key = lane,
+                          .conversation = lane,
+                          .user = user,
+                          .phone = PHONE,
+                          .time_ms = wall(),
+                          .call = {.state = CALL_ONGOING}};
+    assert_int_equal(committer_accept(f->committer, &event), ACCEPT_STORED);
+}
+
+// The ticket that a call from PHONE is said to join.
+static uint64_t joined_by_call(struct fixture *f, const char *id)
+{
+    struct worker *w;
+    rings(f, id, "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    uint64_t ticket = job.live_ticket;
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+    await_ack(w, job.job_id);
+    return ticket;
+}
+
+static void a_number_that_anybody_typed_leads_to_nobody_elses_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    const struct context typed = {.phone = PHONE};
+    f->config.freshcaller.country_code = (char[]){"44"};
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    chats(f, "c1", 42, "+31 20 123 45 67"); // of the fixture's user "u"
+    for (int i = 0; i < 2; i++) {           // the second joins by the first, too
+        asks(f, i ? "b" : "a", "u");
+        struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+        assert_int_equal(job.live_ticket, 42);
+        send_report(w, &job,
+                    (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .context_known = true, .context = typed});
+        await_ack(w, job.job_id);
+        assert_int_equal(joined_by_call(f, i ? "52" : "51"), 0);
+    }
+    // A call-back that opens a ticket of its own is what its number's calls are about.
+    asks(f, "c", "v");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 0);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_CALL_TICKET});
+    job = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE, .ticket_id = 43, .context_known = true, .context = typed});
+    await_ack(w, job.job_id);
+    assert_int_equal(joined_by_call(f, "53"), 43);
+    // And so is one whose number leads there, too.
+    asks(f, "d", "v");
+    job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 43);
+    send_report(w, &job,
+                (struct report){.outcome = OUTCOME_DONE, .ticket_id = 43, .context_known = true, .context = typed});
+    await_ack(w, job.job_id);
+    assert_int_equal(joined_by_call(f, "54"), 43);
+}
+
 static void who_was_silent_for_a_day_is_not_live(void **state)
 {
     struct fixture *f = *state;
@@ -237,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_live_conversations_ticket_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_number_that_anybody_typed_leads_to_nobody_elses_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_silent_for_a_day_is_not_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_dials_again_gets_one_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_can_be_put_off, set_up, tear_down),

@@ -189,6 +189,10 @@ static void the_newest_open_ticket_is_joined(void **state)
     finds("[" OF("5", "2", "1", "2025-03-04T10:30:00Z", "null") "," OF("6", "2", "3", "2025-03-04T10:20:20Z",
                                                                        "\"call:50\"") "]",
           5);
+    // a phone ticket of hours later is of another call
+    finds(
+        "[" OF("5", "2", "1", "2025-03-03T10:30:00Z", "null") "," OF("6", "5", "3", "2025-03-04T12:20:20Z", "null") "]",
+        5);
     // this call's own, whatever became of it
     finds("[" OF("5", "2", "1", "2025-03-04T10:30:00Z", "null") "," OF("6", "5", "3", "2025-03-04T10:20:20Z",
                                                                        "\"call:51\"") "]",
