@@ -11,22 +11,41 @@
 
 #define TOKEN_HEADER "X-Deskbell-Token"
 
-json_t *desk_rule_body(const char *url, const struct secret *token, enum desk_layout layout)
+static json_t *action_of(const char *url, const struct secret *token, enum desk_layout layout)
 {
     json_t *content = json_pack("{s:s}", "ticket_id", "{{ticket.id}}");
     json_t *action = json_pack("{s:s, s:s, s:s, s:{s:s%}}", "field_name", "trigger_webhook", "request_type", "POST",
                                "url", url, "custom_headers", TOKEN_HEADER, token->text, token->len);
-    json_t *rule =
-        json_pack("{s:s, s:b, s:{s:i}, s:[{s:s}, {s:s, s:s}]}", "name", DESK_RULE_NAME, "active", 1, "performer",
-                  "type", 1, "events", "field_name", "reply_sent", "field_name", "note_type", "value", "public");
-    if (!content || !action || !rule)
+    if (!content || !action)
         abort();
     json_t *place = layout == DESK_LAYOUT_BESIDE ? action : content;
     json_object_set_new(place, "content_type", json_string("JSON"));
     json_object_set_new(place, "content_layout", json_string("2")); // a template of our own
     json_object_set_new(action, "content", content);
-    json_object_set_new(rule, "actions", json_pack("[o]", action));
+    return action;
+}
+
+json_t *desk_rule_body(const char *url, const struct secret *token, enum desk_layout layout)
+{
+    json_t *rule = json_pack("{s:s, s:b, s:{s:i}, s:[{s:s}, {s:s, s:s}], s:[o]}", "name", DESK_RULE_NAME, "active", 1,
+                             "performer", "type", 1, "events", "field_name", "reply_sent", "field_name", "note_type",
+                             "value", "public", "actions", action_of(url, token, layout));
+    if (!rule)
+        abort();
     return rule;
+}
+
+// Without what may be a secret: a query, and a user with a password.
+static void show_address(const char *url, char at[DESK_AT_BYTES])
+{
+    const char *host = strstr(url, "://");
+    host = host ? host + 3 : url;
+    size_t scheme = (size_t)(host - url), authority = strcspn(host, "/?#");
+    const char *user = memrchr(host, '@', authority);
+    const char *rest = user ? user + 1 : host;
+    size_t length = strcspn(rest, "?#");
+    snprintf(at, DESK_AT_BYTES, "%.*s%.*s", scheme < 16 ? (int)scheme : 16, url,
+             length < DESK_AT_BYTES ? (int)length : DESK_AT_BYTES, rest);
 }
 
 // The rule's webhook action: to `url` where one is given, else the first that posts to a path like ours.
@@ -63,21 +82,45 @@ static const json_t *first_with(const json_t *rules, const char *url)
     return idle;
 }
 
+static const json_t *named(const json_t *rules)
+{
+    const json_t *idle = NULL;
+    json_t *rule;
+    size_t i;
+    json_array_foreach((json_t *)rules, i, rule)
+    {
+        if (strcmp(words_text(rule, "name"), DESK_RULE_NAME) != 0)
+            continue;
+        if (words_yes(rule, "active"))
+            return rule;
+        if (!idle)
+            idle = rule;
+    }
+    return idle;
+}
+
 const json_t *desk_rule_find(const json_t *rules, const char *url)
 {
     const json_t *found = url ? first_with(rules, url) : NULL;
+    if (!found)
+        found = named(rules);
+    return found || url ? found : first_with(rules, NULL);
+}
+
+bool desk_rule_stranger(const json_t *rules, const json_t *ours, char at[DESK_AT_BYTES])
+{
     json_t *rule;
     size_t i;
-    if (!found)
-        found = first_with(rules, NULL);
-    if (found)
-        return found;
     json_array_foreach((json_t *)rules, i, rule)
     {
-        if (strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0)
-            return rule;
+        const json_t *action = webhook_of(rule, NULL);
+        if (!action || rule == ours || strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0 ||
+            !words_yes(rule, "active"))
+            continue;
+        show_address(words_text(action, "url"), at);
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 // ---- looking --------------------------------------------------------------------------------------------------------
@@ -141,9 +184,7 @@ struct desk_rule_state desk_rule_look(const json_t *rule, const char *url, struc
     state.url = state.url && action;
     state.content = strstr(words_text(json_object_get(action, "content"), "ticket_id"), "{{ticket.id}}") != NULL;
     state.token = token_of(action, tokens, count);
-    const char *at = words_text(action, "url");
-    size_t end = strcspn(at, "?#");
-    snprintf(state.at, sizeof state.at, "%.*s", end < sizeof state.at ? (int)end : (int)sizeof state.at - 1, at);
+    show_address(words_text(action, "url"), state.at);
     return state;
 }
 
@@ -156,7 +197,10 @@ bool desk_rule_is_good(const struct desk_rule_state *state)
 void desk_rule_judge(struct findings *findings, const struct desk_rule_state *state)
 {
     static const char check[] = "reply rule";
-    static const char again[] = "Let deskbellctl provision put it right, or change it in Freshdesk's automations.";
+    const char *again =
+        state->ours ? "Let deskbellctl provision put it right, or change it in Freshdesk's automations."
+                    : "It was made by hand: change it in Freshdesk's automations. If it is another program's, say "
+                      "which address is Deskbell's: --public-url https://ADDRESS.";
     if (!*state->at)
         findings_add(findings, VERDICT_FAIL, check, again, "The rule \"" DESK_RULE_NAME "\" posts to no webhook.");
     else if (!state->active)
@@ -184,4 +228,97 @@ void desk_rule_judge(struct findings *findings, const struct desk_rule_state *st
                      "The rule is active and posts to %s; its token is not shown, so it was not compared.", state->at);
     else
         findings_add(findings, VERDICT_OK, check, NULL, "The rule is active and posts to %s.", state->at);
+}
+
+// ---- putting right --------------------------------------------------------------------------------------------------
+
+static void add_event(json_t *events, const char *name, const char *value)
+{
+    json_t *event = json_pack("{s:s}", "field_name", name);
+    if (!event)
+        abort();
+    if (value)
+        json_object_set_new(event, "value", json_string(value));
+    json_array_append_new(events, event);
+}
+
+bool desk_rule_can_mend(const json_t *rule, const struct desk_rule_state *state, const char *url)
+{
+    const json_t *ours = webhook_of(rule, url);
+    json_t *action;
+    size_t i;
+    if (!ours)
+        ours = webhook_of(rule, NULL);
+    json_array_foreach(json_object_get(rule, "actions"), i, action)
+    {
+        if (action != ours && strcmp(words_text(action, "field_name"), "trigger_webhook") == 0 &&
+            (!ours || state->token == DESK_TOKEN_HIDDEN))
+            return false;
+    }
+    return true;
+}
+
+json_t *desk_rule_mended(const json_t *rule, const char *url, const struct secret *token, enum desk_layout layout)
+{
+    static const char *const kept[] = {"name", "performer", "conditions", "operator"};
+    const struct desk_rule_state state = desk_rule_look(rule, url, NULL, 0);
+    const json_t *ours = webhook_of(rule, url);
+    json_t *body = json_pack("{s:b, s:[], s:[]}", "active", 1, "events", "actions"), *item;
+    json_t *action = action_of(url, token, layout);
+    size_t i;
+    bool placed = false;
+    if (!body)
+        abort();
+    json_t *events = json_object_get(body, "events"), *actions = json_object_get(body, "actions");
+    for (i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (json_object_get(rule, kept[i]))
+            json_object_set(body, kept[i], json_object_get(rule, kept[i]));
+    if (!state.conditions) { // they are what the operator joins
+        json_object_del(body, "conditions");
+        json_object_del(body, "operator");
+    }
+    if (!state.performer)
+        json_object_set_new(body, "performer", json_pack("{s:i}", "type", 1));
+    json_array_extend(events, json_object_get(rule, "events"));
+    if (!state.reply)
+        add_event(events, "reply_sent", NULL);
+    if (!state.note)
+        add_event(events, "note_type", "public");
+    if (!ours)
+        ours = webhook_of(rule, NULL);
+    json_array_foreach(json_object_get(rule, "actions"), i, item)
+    {
+        json_array_append(actions, item == ours ? action : item);
+        placed = placed || item == ours;
+    }
+    if (!placed)
+        json_array_append(actions, action);
+    json_decref(action);
+    return body;
+}
+
+void desk_rule_changes(const struct desk_rule_state *state, const char *url, char *out, size_t size)
+{
+    const struct {
+        bool wrong;
+        const char *text;
+    } rows[] = {
+        {!state->active, "it was switched off"},
+        {!state->performer, "it did not fire for what agents do"},
+        {!state->reply, "it did not fire for replies"},
+        {!state->note, "it did not fire for public notes"},
+        {!state->content && *state->at, "it did not send the ticket's number"},
+        {state->token == DESK_TOKEN_WRONG && *state->at, "it carried a wrong token"},
+    };
+    char to[DESK_AT_BYTES];
+    size_t used = 0;
+    show_address(url, to);
+    *out = '\0';
+    if (!*state->at)
+        used = (size_t)snprintf(out, size, "it posted to no webhook, now %s", to);
+    else if (!state->url)
+        used = (size_t)snprintf(out, size, "%s -> %s", state->at, to);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].wrong && used < size)
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "; " : "", rows[i].text);
 }

@@ -16,14 +16,20 @@
 // Where the helpdesk wants to be told the layout of a webhook's content: its reference and a live account disagree.
 enum desk_layout { DESK_LAYOUT_BESIDE, DESK_LAYOUT_INSIDE };
 
-/** The rule's body for POST and PUT; `url` is the whole address of the webhook. It holds the token. To be released. */
+enum { DESK_AT_BYTES = 256, DESK_CHANGES_BYTES = 2 * DESK_AT_BYTES + 256 };
+
+/** A new rule's body; `url` is the whole address of the webhook. It holds the token. To be released. */
 json_t *desk_rule_body(const char *url, const struct secret *token, enum desk_layout layout);
 
 /**
- * The rule among `rules` that posts to Deskbell: at `url` where one does, else by the end of its address, else by its
- * name. NULL: there is none. Borrowed.
+ * The rule among `rules` that posts to Deskbell: at `url` where one does, else by its name; without a `url`, else by
+ * the end of its address. An active one before one that is switched off. NULL: there is none. Borrowed.
  */
 const json_t *desk_rule_find(const json_t *rules, const char *url);
+
+/** Whether an active rule other than `ours` (NULL: there is none), not made by provision, posts to an address that ends
+ * like Deskbell's: Deskbell's former one, or another program's. Its address without what may be a secret in `at`. */
+bool desk_rule_stranger(const json_t *rules, const json_t *ours, char at[DESK_AT_BYTES]);
 
 // How a rule's token compares with those that Deskbell accepts.
 enum desk_token { DESK_TOKEN_RIGHT, DESK_TOKEN_WRONG, DESK_TOKEN_HIDDEN };
@@ -37,7 +43,7 @@ struct desk_rule_state {
     bool url;        // at the address asked for; true where none was
     bool content;    // says {{ticket.id}} under ticket_id
     enum desk_token token;
-    char at[256]; // its address, without what may be a secret
+    char at[DESK_AT_BYTES]; // its address, without what may be a secret
 };
 
 /** Looks at a rule. `url` NULL: whatever address it has is right. `tokens` are those of webhook_token_files. */
@@ -47,4 +53,13 @@ struct desk_rule_state desk_rule_look(const json_t *rule, const char *url, struc
 bool desk_rule_is_good(const struct desk_rule_state *state);
 /** Adds what is wrong with it, or that it is good. */
 void desk_rule_judge(struct findings *findings, const struct desk_rule_state *state);
+
+/** Whether desk_rule_mended loses nothing: false where the rule has another webhook that may carry a secret which the
+ * interface did not show, or one of which it is not known whether it was ours. */
+bool desk_rule_can_mend(const json_t *rule, const struct desk_rule_state *state, const char *url);
+/** The body that puts a listed rule right: its own actions, events and conditions stay, our webhook is replaced or
+ * added, missing events are added, and it is switched on. It holds the token. To be released. */
+json_t *desk_rule_mended(const json_t *rule, const char *url, const struct secret *token, enum desk_layout layout);
+/** What that changes, in words: "OLD -> NEW; it was switched off"; "" for nothing. */
+void desk_rule_changes(const struct desk_rule_state *state, const char *url, char *out, size_t size);
 #endif

@@ -78,6 +78,15 @@ static void examine(struct doctor *self)
     curl_global_cleanup();
 }
 
+// Whether that configuration (NULL: none was named) is the packages' one, however it is named.
+static bool is_installed(const char *path)
+{
+    struct stat named, packaged;
+    return !path || strcmp(path, DESKBELL_CONFIG) == 0 ||
+           (stat(path, &named) == 0 && stat(DESKBELL_CONFIG, &packaged) == 0 && named.st_dev == packaged.st_dev &&
+            named.st_ino == packaged.st_ino);
+}
+
 enum exit_code show_doctor(const struct session *session)
 {
     struct config *config = NULL;
@@ -91,7 +100,7 @@ enum exit_code show_doctor(const struct session *session)
         struct doctor doctor = {.config = config,
                                 .runtime_dir =
                                     session->options->runtime_dir ? session->options->runtime_dir : config->runtime_dir,
-                                .installed = !session->options->config,
+                                .installed = is_installed(session->options->config),
                                 .public_url = session->options->public_url,
                                 .key_file = session->options->key_file,
                                 .findings = findings};

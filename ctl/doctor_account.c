@@ -155,6 +155,18 @@ static void look_at_groups(struct account *self)
 
 // ---- the reply rule -------------------------------------------------------------------------------------------------
 
+static void tell_no_rule(struct account *self, const json_t *rules)
+{
+    char at[DESK_AT_BYTES];
+    findings_add(self->findings, VERDICT_FAIL, "reply rule", "Let deskbellctl provision make it.",
+                 "No automation rule for ticket updates posts to Deskbell.");
+    if (desk_rule_stranger(rules, NULL, at))
+        findings_remedy(self->findings,
+                        "Let deskbellctl provision make it. The rule that posts to %s was made by hand: if it is "
+                        "Deskbell's former one, remove it.",
+                        at);
+}
+
 static void look_at_rules(struct account *self, struct ask *ask, bool own_key)
 {
     static const char check[] = "reply rule";
@@ -173,8 +185,7 @@ static void look_at_rules(struct account *self, struct ask *ask, bool own_key)
     else if (reply.answer != ANSWER_OK)
         findings_add(self->findings, VERDICT_UNKNOWN, check, NULL, "The rules could not be listed: %s", reply.problem);
     else if (!rule)
-        findings_add(self->findings, VERDICT_FAIL, check, "Let deskbellctl provision make it.",
-                     "No automation rule for ticket updates posts to Deskbell.");
+        tell_no_rule(self, reply.json);
     else {
         const struct desk_rule_state state = desk_rule_look(rule, wanted, doctor->tokens, doctor->token_count);
         desk_rule_judge(self->findings, &state);

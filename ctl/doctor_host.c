@@ -51,6 +51,21 @@ static void look_at_secret_folder(struct doctor *self, const char *path)
     free(folder);
 }
 
+// True when it is there and nothing is wrong with who may read and change it.
+static bool look_at_public_file(struct doctor *self, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0)
+        return judge_public_file(self->findings, path, &info, &self->user);
+    if (errno == EACCES) {
+        findings_add(self->findings, VERDICT_UNKNOWN, "permissions", BE_A_MEMBER, "%s is closed to you.", path);
+    } else {
+        findings_add(self->findings, VERDICT_FAIL, "permissions", "Name a file with certificates there.", "%s: %s.",
+                     path, strerror(errno));
+    }
+    return false;
+}
+
 static void look_at_public_key(struct doctor *self, const char *path)
 {
     static const char check[] = "webhook key";
@@ -67,10 +82,10 @@ static void look_at_public_key(struct doctor *self, const char *path)
         return;
     }
     EVP_PKEY *key = public_key_parse(text->text, text->len, &wrong);
-    if (key)
+    if (key && look_at_public_file(self, path))
         findings_add(self->findings, VERDICT_OK, check, NULL, "%s is an RSA public key of %d bits.", path,
                      EVP_PKEY_get_bits(key));
-    else
+    else if (!key)
         findings_add(self->findings, VERDICT_FAIL, check,
                      "Copy the whole RSA public key that Freshchat shows beside Conversation Webhooks into it.",
                      "%s %s.", path, wrong);
@@ -95,6 +110,11 @@ void doctor_files(struct doctor *self)
         findings_add(self->findings, VERDICT_OK, "secrets", NULL, "All are there, and closed to others.");
     for (size_t i = 0; i < config->freshchat.webhook_key_files.count; i++)
         look_at_public_key(self, config->freshchat.webhook_key_files.items[i]);
+    const char *const authorities[] = {config->freshchat.ca_file, config->freshdesk.ca_file,
+                                       config->freshcaller.enabled ? config->freshcaller.ca_file : ""};
+    for (size_t i = 0; i < sizeof authorities / sizeof *authorities; i++)
+        if (*authorities[i])
+            look_at_public_file(self, authorities[i]);
 }
 
 // ---- folders and disk -----------------------------------------------------------------------------------------------
@@ -146,6 +166,11 @@ static void look_at_limits(struct doctor *self)
     struct rlimit own;
     uint64_t limit = self->front ? limit_of(self->front) : 0;
     const char *whose = "The running front's";
+    if (!limit && self->installed) { // the unit's limit counts, whatever this shell has
+        findings_add(self->findings, VERDICT_UNKNOWN, "descriptors", NULL,
+                     "deskbelld does not run, so its limit of open files is not known.");
+        return;
+    }
     if (!limit && getrlimit(RLIMIT_NOFILE, &own) == 0) {
         limit = own.rlim_max;
         whose = "This shell's";

@@ -55,6 +55,10 @@ struct judge_user {
 /** A file with a secret: must be readable by the daemon's user and closed to others. */
 void judge_secret_file(struct findings *findings, const char *path, const struct stat *info,
                        const struct judge_user *user);
+/** A file that is no secret but decides whom to trust (a public key, certificates): the daemon's user must be able to
+ * read it, and others not to change it. True when nothing was said. */
+bool judge_public_file(struct findings *findings, const char *path, const struct stat *info,
+                       const struct judge_user *user);
 /** The folder that a secret is in: nobody else may put another in its place. */
 void judge_secret_folder(struct findings *findings, const char *path, const struct stat *info,
                          const struct judge_user *user);

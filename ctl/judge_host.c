@@ -76,6 +76,27 @@ void judge_secret_file(struct findings *findings, const char *path, const struct
     }
 }
 
+bool judge_public_file(struct findings *findings, const char *path, const struct stat *info,
+                       const struct judge_user *user)
+{
+    static const char check[] = "permissions";
+    if (info->st_mode & 0002) {
+        findings_add(findings, VERDICT_FAIL, check, NULL, "%s can be changed by every user of this machine.", path);
+    } else if (user->known && !user->running && !may(info, user, 4)) {
+        findings_add(findings, VERDICT_FAIL, check, NULL, "The daemon's user cannot read %s.", path);
+    } else if (info->st_mode & 0020) {
+        findings_add(findings, VERDICT_WARN, check, NULL, "%s can be changed by its whole group.", path);
+    } else if (user->known && !user->asks && info->st_uid == user->uid && info->st_mode & 0200) {
+        findings_add(findings, VERDICT_WARN, check, NULL, "The daemon's own user could change %s.", path);
+        findings_remedy(findings, "chown root:root %s && chmod 0644 %s", path, path);
+        return false;
+    } else {
+        return true;
+    }
+    findings_remedy(findings, "chmod 0644 %s", path);
+    return false;
+}
+
 void judge_secret_folder(struct findings *findings, const char *path, const struct stat *info,
                          const struct judge_user *user)
 {
@@ -160,7 +181,7 @@ void judge_admin_is_private(struct findings *findings, const char *url, const st
 {
     if (echo->status == 200 && strstr(echo->body, "deskbell"))
         findings_add(findings, VERDICT_FAIL, "public address",
-                     "Let the proxy pass on only /webhooks/, /widget.js and "
-                     "/support.",
+                     "Let the proxy pass on only /webhooks/freshchat, /webhooks/freshdesk and, where they are used, "
+                     "/widget.js, /callback.js, /callback and /support.",
                      "%s is open to everybody.", url);
 }

@@ -13,10 +13,6 @@
 #include "proto/config.h"
 #include "proto/config_table.h"
 
-#ifndef DESKBELL_CONFIG
-#define DESKBELL_CONFIG "/etc/deskbell/deskbell.conf"
-#endif
-
 enum {
     OPTION_RUNTIME_DIR = 256,
     OPTION_JSON,

@@ -5,6 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+// The configuration that is read where none is named: the packages'.
+#ifndef DESKBELL_CONFIG
+#define DESKBELL_CONFIG "/etc/deskbell/deskbell.conf"
+#endif
+
 enum exit_code {
     EXIT_DONE = 0,
     EXIT_REFUSED = 1,

@@ -147,25 +147,29 @@ static bool list_rules(struct provision *self, struct reply *reply)
 }
 
 // A rule that is good is left alone; of one that is not, what is wrong is said. True when provision may write it.
-static bool may_write(struct provision *self, const struct desk_rule_state *state)
+static bool may_write(struct provision *self, const json_t *rule, const struct desk_rule_state *state)
 {
+    const char *remedy = NULL;
     if (desk_rule_is_good(state)) {
         desk_rule_judge(self->findings, state);
         return false;
     }
-    if (!state->ours) {
-        desk_rule_judge(self->findings, state);
-        findings_remedy(self->findings,
-                        "It was made by hand, so it is left alone: change it, or remove it and run this "
-                        "again.");
-        return false;
-    }
-    if (!*self->url) {
-        desk_rule_judge(self->findings, state);
-        findings_remedy(self->findings, "To have it put right: --public-url https://ADDRESS.");
-        return false;
-    }
-    return true;
+    if (!state->ours && *self->url)
+        remedy = "It was made by hand, so it is left alone: change it, or remove it and run this again.";
+    else if (!state->ours)
+        remedy =
+            "It was made by hand, so it is left alone: change it, or have another made beside it with --public-url "
+            "https://ADDRESS.";
+    else if (!*self->url)
+        remedy = "To have it put right: --public-url https://ADDRESS.";
+    else if (!desk_rule_can_mend(rule, state, self->url))
+        remedy = "Change it in Freshdesk's automations: it has another webhook, of which a part may not be shown and "
+                 "would be lost.";
+    if (!remedy)
+        return true;
+    desk_rule_judge(self->findings, state);
+    findings_remedy(self->findings, "%s", remedy);
+    return false;
 }
 
 // Whether the rule is there now as it should be.
@@ -182,9 +186,20 @@ static bool seek_rule(struct provision *self)
     return there;
 }
 
-// One of the two layouts is the one that this account takes; a wrong one is refused, or answered 500.
-static void write_rule(struct provision *self, int64_t id)
+// What was or would be done with the rule; `rule` NULL: it is made.
+static void tell_rule(struct provision *self, const json_t *rule, const struct desk_rule_state *state)
 {
+    char changes[DESK_CHANGES_BYTES] = "";
+    if (rule)
+        desk_rule_changes(state, self->url, changes, sizeof changes);
+    findings_add(self->findings, VERDICT_OK, "reply rule", NULL, "The rule \"" DESK_RULE_NAME "\" %s %s%s%s.",
+                 self->dry_run ? "would be" : "was", rule ? "put right" : "made", *changes ? ": " : "", changes);
+}
+
+// One of the two layouts is the one that this account takes; a wrong one is refused, or answered 500.
+static void write_rule(struct provision *self, const json_t *rule, const struct desk_rule_state *state)
+{
+    int64_t id = words_number(rule, "id");
     static const enum desk_layout layouts[] = {DESK_LAYOUT_BESIDE, DESK_LAYOUT_INSIDE};
     char path[128];
     struct reply reply = {.answer = ANSWER_RETRY};
@@ -196,14 +211,15 @@ static void write_rule(struct provision *self, int64_t id)
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && !there; i++) {
         ask_clear(&reply);
         ask_write(self->ask, UPSTREAM_FRESHDESK, id ? "PUT" : "POST", path,
-                  desk_rule_body(self->url, self->token, layouts[i]), &reply);
+                  id ? desk_rule_mended(rule, self->url, self->token, layouts[i])
+                     : desk_rule_body(self->url, self->token, layouts[i]),
+                  &reply);
         there = reply.answer == ANSWER_OK || (reply.answer == ANSWER_DOUBT && seek_rule(self));
         if (reply.status != 400 && reply.status != 500)
             break;
     }
     if (there)
-        findings_add(self->findings, VERDICT_OK, "reply rule", NULL, "The rule \"" DESK_RULE_NAME "\" was %s.",
-                     id ? "put right" : "made");
+        tell_rule(self, rule, state);
     else
         failed(self, "reply rule", &reply, "The rule could not be made");
     if (!there && reply.status)
@@ -230,8 +246,7 @@ static void provide_rule(struct provision *self)
     }
     const json_t *rule = desk_rule_find(reply.json, url);
     const struct desk_rule_state state = desk_rule_look(rule, url, self->tokens, self->token_count);
-    int64_t id = words_number(rule, "id");
-    if (rule && !may_write(self, &state)) {
+    if (rule && !may_write(self, rule, &state)) {
         // said
     } else if (!url) {
         findings_add(self->findings, VERDICT_FAIL, "reply rule",
@@ -243,11 +258,16 @@ static void provide_rule(struct provision *self)
                      "Write a long random text into the first file of webhook_token_files: openssl rand -hex 24.",
                      "There is no token that the rule could carry.");
     } else if (self->dry_run) {
-        findings_add(self->findings, VERDICT_OK, "reply rule", NULL, "The rule \"" DESK_RULE_NAME "\" would be %s.",
-                     rule ? "put right" : "made");
+        tell_rule(self, rule, &state);
     } else {
-        write_rule(self, rule ? id : 0);
+        write_rule(self, rule, &state);
     }
+    char at[DESK_AT_BYTES];
+    if (url && !rule && desk_rule_stranger(reply.json, NULL, at))
+        findings_add(
+            self->findings, VERDICT_WARN, "reply rule",
+            "If it is Deskbell's former one, remove it in Freshdesk's automations; another program's is right.",
+            "A rule made by hand posts to %s; it was left alone.", at);
     ask_clear(&reply);
 }
 
@@ -310,7 +330,7 @@ static json_t *by_hand(const struct provision *self, const char *public_url, con
                           json_string("Freshdesk, Admin, Email Notifications: a reply also goes to the customer by "
                                       "e-mail. Where that is not wanted for chats, let agents answer with public "
                                       "notes, and switch off \"Agent adds comment to ticket\" for requesters."));
-    if (key_file)
+    if (key_file && !self->dry_run && findings_exit(self->findings) == EXIT_DONE)
         json_array_append_new(list,
                               json_sprintf("Remove %s: the administrator's key is not needed any more.", key_file));
     return list;

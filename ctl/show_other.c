@@ -15,7 +15,7 @@ enum { BACKUP_LOOK_MS = 200 };
 
 static bool changes(const char *command)
 {
-    static const char *const those[] = {"pause", "resume", "dead-retry", "dead-drop", "backup"};
+    static const char *const those[] = {"pause", "resume", "dead-retry", "dead-drop", "backup", "forget"};
     for (size_t i = 0; i < sizeof those / sizeof *those; i++)
         if (strcmp(command, those[i]) == 0)
             return true;

@@ -284,6 +284,16 @@ static void rules_are(struct scenario *s, size_t count)
     free(text);
 }
 
+static void says_to_remove_the_key(const json_t *answer, bool wanted)
+{
+    json_t *item;
+    size_t i;
+    bool said = false;
+    json_array_foreach(json_object_get(answer, "by_hand"), i, item) said =
+        said || strstr(json_string_value(item), "not needed any more");
+    assert_int_equal(said, wanted);
+}
+
 static void from_a_bare_helpdesk_to_a_reply_in_the_chat(void **state)
 {
     struct scenario *s = begin_bare(state, SANDBOX_LAYOUT_BESIDE_CONTENT);
@@ -305,6 +315,7 @@ static void from_a_bare_helpdesk_to_a_reply_in_the_chat(void **state)
     // Where the rule is to post must be said before it can be made.
     answer = says(s, 1, "provision", "--key-file", key);
     finds(s, answer, "reply rule", "fail", "where it is to post");
+    says_to_remove_the_key(answer, false); // it is needed again
     json_decref(answer);
     calls_are(s, SANDBOX_FD_FIELD_CREATE, 4);
 
@@ -333,10 +344,14 @@ static void from_a_bare_helpdesk_to_a_reply_in_the_chat(void **state)
     // The shop moved: what provision made it may put right; that is one write.
     sandbox_rules_set_active(scenario_sandbox(s), false);
     answer = says(s, 0, "provision", "--dry-run", "--key-file", key, "--public-url", "https://chat.shop.example");
-    finds(s, answer, "reply rule", "ok", "would be put right");
+    finds(s, answer, "reply rule", "ok", "would be put right: ");
+    finds(s, answer, "reply rule", "ok", " -> https://chat.shop.example/webhooks/freshdesk; it was switched off");
+    says_to_remove_the_key(answer, false);
     json_decref(answer);
     answer = says(s, 0, "provision", "--key-file", key, "--public-url", "https://chat.shop.example/");
-    finds(s, answer, "reply rule", "ok", "was put right");
+    finds(s, answer, "reply rule", "ok", "was put right: ");
+    finds(s, answer, "reply rule", "ok", " -> https://chat.shop.example/webhooks/freshdesk; it was switched off");
+    says_to_remove_the_key(answer, true);
     json_decref(answer);
     calls_are(s, SANDBOX_FD_RULE_PUT, 1);
     rules_are(s, 1);
@@ -365,6 +380,14 @@ static void what_others_made_is_left_alone(void **state)
     calls_are(s, SANDBOX_FD_FIELD_CREATE, 0);
     calls_are(s, SANDBOX_FD_RULE_CREATE, 0);
     calls_are(s, SANDBOX_FD_RULE_PUT, 0);
+    // A rule that posts to the end of another address is another program's, and does not stand in the way.
+    answer = says(s, 0, "provision", "--dry-run", "--key-file", key, "--public-url", "https://chat.shop.example");
+    finds(s, answer, "reply rule", "ok", "would be made");
+    finds(s, answer, "reply rule", "warn", "A rule made by hand posts to ");
+    json_decref(answer);
+    answer = says(s, 1, "doctor", "--key-file", key, "--public-url", "https://chat.shop.example");
+    finds(s, answer, "reply rule", "fail", "No automation rule");
+    json_decref(answer);
     // The helpdesk chooses another name than the configuration's.
     sandbox_field_remove(sb, "cf_screen");
     sandbox_set_numbered_fields(sb, true);

@@ -301,6 +301,93 @@ static void the_active_rule_at_the_right_address_is_the_one(void **state)
     secret_free(&secret);
 }
 
+static void another_programs_rule_is_not_ours(void **state)
+{
+    (void)state;
+    struct secret *secret = token();
+    char at[DESK_AT_BYTES] = "";
+    json_t *other = desk_rule_body("https://user:hidden@crm.example/webhooks/freshdesk", secret, DESK_LAYOUT_BESIDE);
+    json_object_set_new(other, "name", json_string("Tell the CRM"));
+    json_t *rules = json_pack("[o]", other);
+    assert_null(desk_rule_find(rules, url));
+    assert_true(desk_rule_stranger(rules, NULL, at));
+    assert_string_equal(at, "https://crm.example/webhooks/freshdesk");
+    assert_ptr_equal(desk_rule_find(rules, NULL), other); // nothing else is known of it
+    struct findings *findings = findings_new();
+    struct desk_rule_state look = desk_rule_look(other, url, &secret, 1);
+    assert_string_equal(look.at, at);
+    desk_rule_judge(findings, &look);
+    said(findings, VERDICT_FAIL, "not the public");
+    assert_null(strstr(findings->items[0].remedy, "provision"));
+    json_t *ours = desk_rule_body("https://old.example/webhooks/freshdesk", secret, DESK_LAYOUT_BESIDE);
+    json_array_append_new(rules, ours);
+    assert_ptr_equal(desk_rule_find(rules, url), ours);
+    assert_ptr_equal(desk_rule_find(rules, NULL), ours);
+    json_object_set_new(other, "active", json_false());
+    assert_false(desk_rule_stranger(rules, ours, at));
+    json_decref(rules);
+    findings_free(&findings);
+    secret_free(&secret);
+}
+
+static void what_was_added_to_the_rule_stays(void **state)
+{
+    (void)state;
+    static const char added[] = "{\"field_name\":\"add_tag\",\"value\":[\"chat\"]}",
+                      event[] = "{\"field_name\":\"status\",\"from\":\"--\",\"to\":\"--\"}",
+                      condition[] = "{\"name\":\"x\",\"match_type\":\"all\"}",
+                      webhook[] = "{\"field_name\":\"trigger_webhook\",\"url\":\"https://crm.example/\"}";
+    struct secret *secret = token();
+    json_t *rule = desk_rule_body("https://u:p@old.example/webhooks/freshdesk?k=1", secret, DESK_LAYOUT_INSIDE);
+    json_t *actions = json_object_get(rule, "actions");
+    json_object_set_new(json_array_get(actions, 0), "url", json_string("https://u:p@old.example/webhooks/freshdesk"));
+    json_array_insert_new(actions, 0, json_loads(added, 0, NULL));
+    json_object_set_new(rule, "id", json_integer(7));
+    json_object_set_new(rule, "active", json_false());
+    json_object_set_new(rule, "operator", json_string("all"));
+    json_object_set_new(rule, "conditions", json_pack("[o]", json_loads(condition, 0, NULL)));
+    json_object_set_new(rule, "performer", json_pack("{s:i, s:[i]}", "type", 1, "members", 5));
+    json_object_set_new(rule, "events",
+                        json_pack("[{s:s}, o]", "field_name", "reply_sent", json_loads(event, 0, NULL)));
+    struct desk_rule_state look = desk_rule_look(rule, url, &secret, 1);
+    char changes[DESK_CHANGES_BYTES];
+    desk_rule_changes(&look, url, changes, sizeof changes);
+    assert_string_equal(changes, "https://old.example/webhooks/freshdesk -> https://chat.shop.example/webhooks/"
+                                 "freshdesk; it was switched off; it did not fire for public notes");
+    assert_true(desk_rule_can_mend(rule, &look, url));
+    json_t *body = desk_rule_mended(rule, url, secret, DESK_LAYOUT_BESIDE);
+    look = desk_rule_look(body, url, &secret, 1);
+    assert_true(look.ours && look.conditions && desk_rule_is_good(&look));
+    desk_rule_changes(&look, url, changes, sizeof changes);
+    assert_string_equal(changes, "");
+    assert_null(json_object_get(body, "id"));
+    assert_int_equal(json_array_size(json_object_get(body, "events")), 3);
+    assert_int_equal(json_array_size(json_object_get(body, "actions")), 2);
+    assert_true(json_equal(json_array_get(json_object_get(body, "actions"), 0), json_array_get(actions, 0)));
+    assert_true(json_equal(json_object_get(body, "performer"), json_object_get(rule, "performer")));
+    assert_true(json_equal(json_object_get(body, "conditions"), json_object_get(rule, "conditions")));
+    json_decref(body);
+    // Another webhook stays where the helpdesk shows secrets; where it hides them, writing would lose that one's.
+    json_array_append_new(actions, json_loads(webhook, 0, NULL));
+    look = desk_rule_look(rule, url, &secret, 1);
+    assert_true(desk_rule_can_mend(rule, &look, url));
+    json_object_set_new(json_array_get(actions, 1), "custom_headers", json_pack("{s:s}", "X-Deskbell-Token", "*****"));
+    look = desk_rule_look(rule, url, &secret, 1);
+    assert_false(desk_rule_can_mend(rule, &look, url));
+    json_array_remove(actions, 1); // ours is gone
+    look = desk_rule_look(rule, url, &secret, 1);
+    assert_false(desk_rule_can_mend(rule, &look, url));
+    json_array_remove(actions, 1);
+    look = desk_rule_look(rule, url, &secret, 1);
+    assert_true(desk_rule_can_mend(rule, &look, url));
+    body = desk_rule_mended(rule, url, secret, DESK_LAYOUT_BESIDE);
+    look = desk_rule_look(body, url, &secret, 1);
+    assert_true(desk_rule_is_good(&look));
+    json_decref(body);
+    json_decref(rule);
+    secret_free(&secret);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +399,8 @@ int main(void)
         cmocka_unit_test(the_rule_that_is_made_is_found_good),
         cmocka_unit_test(a_rule_that_lacks_something_is_told),
         cmocka_unit_test(the_active_rule_at_the_right_address_is_the_one),
+        cmocka_unit_test(another_programs_rule_is_not_ours),
+        cmocka_unit_test(what_was_added_to_the_rule_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

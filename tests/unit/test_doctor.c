@@ -193,6 +193,25 @@ static void files_are_judged_for_the_daemons_user(void **state)
     static const struct {
         mode_t mode;
         uid_t uid;
+        bool running;
+        enum verdict verdict;
+    } public[] = {{0644, 0, false, VERDICT_OK},   {0640, 0, false, VERDICT_FAIL}, {0600, 0, true, VERDICT_OK},
+                  {0646, 0, false, VERDICT_FAIL}, {0664, 0, false, VERDICT_WARN}, {0644, 100, false, VERDICT_WARN}};
+    for (size_t i = 0; i < sizeof public / sizeof *public; i++) {
+        const struct stat info = {.st_mode = S_IFREG | public[i].mode, .st_uid = public[i].uid};
+        const struct judge_user user = {.known = true, .running = public[i].running, .uid = 100, .gid = 200};
+        size_t before = findings->count;
+        assert_int_equal(judge_public_file(findings, "/etc/deskbell/freshchat-webhook.pem", &info, &user),
+                         public[i].verdict == VERDICT_OK);
+        assert_int_equal(findings->count - before, public[i].verdict != VERDICT_OK);
+        if (public[i].verdict != VERDICT_OK) {
+            said(findings, public[i].verdict, "freshchat-webhook.pem");
+            assert_non_null(strstr(findings->items[before].remedy, "chmod 0644"));
+        }
+    }
+    static const struct {
+        mode_t mode;
+        uid_t uid;
         enum verdict verdict;
     } folders[] = {{0750, 0, VERDICT_OK},
                    {0777, 0, VERDICT_FAIL},
@@ -272,6 +291,7 @@ static void deskbell_is_known_by_its_refusal(void **state)
     assert_int_equal(findings->count, before);
     judge_admin_is_private(findings, "https://x/metrics", &open);
     said(findings, VERDICT_FAIL, "open to everybody");
+    assert_non_null(strstr(findings->items[before].remedy, "/callback.js, /callback and"));
     findings_free(&findings);
 }
 
