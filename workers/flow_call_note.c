@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells a ticket of a call: a private note, which never goes to the chat. Where somebody must call back the ticket is
 // raised first, so that the note says what became of that: it is read, and what raise.h makes of it is put. Freshdesk
-// has no conditional change, so a PUT is never made again of an old reading: a failed one begins with reading. Runs in
-// the worker's one thread.
+// has no conditional change, so a PUT is never made of an old reading: a failed one, or one that had to wait, begins
+// with reading. Runs in the worker's one thread.
 #include "workers/flows.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "proto/clock.h"
 #include "proto/log.h"
 #include "workers/call_words.h"
 #include "workers/fields.h"
@@ -17,7 +18,7 @@
 #include "workers/raise.h"
 #include "workers/text.h"
 
-enum { STATUS_OPEN = 2, HTTP_TOO_MANY = 429, BODY_MAX_BYTES = 65536 };
+enum { STATUS_OPEN = 2, HTTP_TOO_MANY = 429, BODY_MAX_BYTES = 65536, READ_HOLDS_MS = 10000 };
 
 // ---- raise ----------------------------------------------------------------------------------------------------------
 
@@ -69,14 +70,32 @@ static void read_finish(struct job_context *context, const struct response *resp
         body = body ? body : json_object();
         fields_put_id(body, "status", STATUS_OPEN);
     }
-    found->said = said_of(context, &raise, reopen);
+    // It was raised before the backup was taken, or restored: what became of it since is its agents' doing.
+    if (context->job->restored && raise.tag_count == 0) {
+        json_decref(body);
+        found->body = found->said = "";
+        flow_done(report, STEP_CALL_NOTE, "");
+        return;
+    }
+    if (body)
+        found->said = said_of(context, &raise, reopen); // else it says what an earlier attempt raised
     found->body = body ? fields_body(context->arena, body) : "";
+    found->read_ms = (uint64_t)clock_wall_ms();
     flow_done(report, *found->body ? STEP_RAISE_TICKET : STEP_CALL_NOTE, "");
+}
+
+static bool is_stale(const struct found *found)
+{
+    uint64_t now = (uint64_t)clock_wall_ms();
+    return !found->read_ms || now < found->read_ms || now - found->read_ms > READ_HOLDS_MS;
 }
 
 static enum step_choice raise_begin(struct job_context *context, struct request *request, struct report *report)
 {
-    if (context->job->attempt) {
+    bool stale = is_stale(&context->found);
+    if (stale || context->job->attempt) {
+        if (!context->job->attempt)
+            context->found.said = ""; // nothing of it was put
         flow_done(report, STEP_READ_TO_RAISE, "");
         return STEP_ANSWER;
     }
@@ -96,6 +115,7 @@ static void raise_finish(struct job_context *context, const struct response *res
     } else if (flow_ticket_gone(response)) {
         flow_call_gone(context, report);
     } else if (response->status == HTTP_TOO_MANY) {
+        found->said = "";
         flow_done(report, STEP_READ_TO_RAISE, ""); // what was read is old by then
     } else if (response->answer == ANSWER_REFUSED) {
         log_warn("call_ticket_not_raised", "ticket=%" PRIu64 " problem=%s", context->job->lane.ticket_id,

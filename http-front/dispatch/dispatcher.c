@@ -466,13 +466,15 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     self->conversations = zhashx_new();
     self->callers = zlistx_new();
+    self->sections = zlistx_new();
     self->suspects = zlistx_new();
     self->deferred = zlistx_new();
     self->jobs = jobs_new();
     self->links = links_new(config->runtime_dir, ledger_epoch(options->ledger), (uint32_t)config->workers.in_flight);
     self->gates = gates_new(config);
     make_heaps(self);
-    if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->suspects || !self->deferred)
+    if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->sections || !self->suspects ||
+        !self->deferred)
         abort();
 
     char endpoint[PIPES_ENDPOINT_BYTES];
@@ -550,6 +552,7 @@ void dispatcher_free(struct dispatcher **self)
     }
     zlistx_destroy(&old->deferred);
     callers_free(old);
+    sections_free(old);
     zlistx_destroy(&old->suspects);
     links_free(&old->links);
     gates_free(&old->gates);

@@ -154,7 +154,8 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
         handout_finish(self, side, item, METRIC_EVENTS_DONE_ECHO);
         return HANDOUT_LATER;
     }
-    if (!call_may_go(self, item, &events[0], choice->step, conversation->ticket_id, arena)) {
+    if (!call_may_go(self, item, &events[0], choice->step, conversation->ticket_id, arena) ||
+        !sections_begin(self, side, item, choice->step)) {
         arena_free(&arena);
         return HANDOUT_LATER;
     }

@@ -284,6 +284,7 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
     if (is_write)
         item->claimed = false; // it did not happen; the disk says "may have", which costs one look after a crash
     lanes_set_bytes(&item->look, NULL, 0);
+    sections_failed(item);
     if (report->http_status == HTTP_TOO_MANY) {
         item->not_before_mono_ms = 0; // the gate holds everyone
     } else {
@@ -499,6 +500,7 @@ static void lose(struct dispatcher *self, struct out *out, bool worker_died)
         doubt(item, now);
     else
         lanes_set_bytes(&item->look, NULL, 0);
+    sections_failed(item); // its PUT may have happened, and agents have worked on since
     item->not_before_mono_ms = 0;
     if (steps_is_poll(item->kind)) {
         polls_lost(self, out, worker_died);

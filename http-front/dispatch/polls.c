@@ -30,6 +30,7 @@ enum {
     REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
     BEFORE_FIRST_MS = 10 * 60 * 1000,
     MOST_DEATHS = 3, // of workers that held the same poll, until it is left alone for REFUSED_MS
+    MOST_TRIES = 10, // of one page of a list of calls, until the list begins anew
     MISSING_MS = 5 * 60 * 1000,
     MOST_CHANGES = 100, // in one report, by its table
     LAST = INT32_MAX,   // seconds: behind everything that was said
@@ -373,6 +374,7 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
     out->after = report->next_step == STEP_NONE ? AFTER_REPEAT : AFTER_STEP;
     if (out->after == AFTER_STEP) {
         item->step = (uint8_t)report->next_step;
+        item->attempts = 0;
         lanes_set_bytes(&item->found, report->found.data, report->found.size);
         item->not_before_mono_ms = 0;
     }
@@ -387,10 +389,24 @@ static void conclude(struct dispatcher *self, struct out *out, const struct repo
     record_submit_hints(self, batch, &token, tickets, raised);
 }
 
+// A list of calls has many pages, and its mark moves with the last one: a page that fails is asked for again, not the
+// whole list, or an account whose budget ends on page five would never come to page six.
+static bool keeps_page(struct item *item)
+{
+    return item->kind == EVENT_POLL_CALLS && item->found.size && ++item->attempts < MOST_TRIES;
+}
+
 static void fail(struct dispatcher *self, struct out *out, bool refused, const char *cause)
 {
+    struct item *item = out->item;
     out->after = AFTER_REPEAT;
     out->failed = true;
+    if (!refused && keeps_page(item)) {
+        uint64_t rest_ms = interval_ms(self, item, (uint64_t)clock_mono_ms());
+        out->after = AFTER_STEP;
+        item->not_before_mono_ms = (uint64_t)clock_mono_ms() + rest_ms;
+        item->accepted_ms = (uint64_t)clock_wall_ms() + rest_ms;
+    }
     if (refused) {
         log_warn("poll_refused", "conversation=%s step=%s cause=%s", out->side->conversation->id, steps_name(out->step),
                  cause);

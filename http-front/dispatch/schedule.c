@@ -141,6 +141,7 @@ void schedule_drop(struct dispatcher *self, struct side *side, struct item *item
 {
     lanes_remove(side, item);
     callers_end(self, item);
+    sections_end(self, item);
     self->missing -= item->missed;
     if (!steps_is_poll(item->kind)) {
         self->waiting[side->which]--;

@@ -39,6 +39,7 @@ struct dispatcher {
     struct heap *timers;                          // sides that must be looked at again at a time
     zlistx_t *deferred;                           // reports (struct record_buffer) whose item is being written
     zlistx_t *callers;                            // callers.c: numbers that a ticket is being opened for
+    zlistx_t *sections;                           // sections.c: tickets that are being read and put
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     struct control *console;                      // deskbellctl's socket
@@ -242,6 +243,18 @@ bool callers_begin(struct dispatcher *self, const struct item *item, const char 
 /** The item goes: it opens nothing any more. */
 void callers_end(struct dispatcher *self, const struct item *item);
 void callers_free(struct dispatcher *self);
+
+// ---- sections.c
+/** The step that reads the ticket for a step that reads it or puts what was read (STEP_RAISE_TICKET, ...), else NONE.
+ */
+enum step sections_reading(enum step step);
+/** The item is about to do `step`. False: not now; it waits for another one's PUT, or was set back to its reading. */
+bool sections_begin(struct dispatcher *self, const struct side *side, struct item *item, enum step step);
+/** What the item was doing failed, or nobody knows: if it was to put what it had read, it reads again first. */
+void sections_failed(struct item *item);
+/** The item goes. */
+void sections_end(struct dispatcher *self, const struct item *item);
+void sections_free(struct dispatcher *self);
 
 // ---- polls.c
 /** Makes the polls: of the desk, of the chat's customers, and of every conversation that was lately alive. */

@@ -299,6 +299,132 @@ static void a_chat_after_a_call_names_its_ticket(void **state)
     assert_true(on_chat && on_call);
 }
 
+// ---- who raises a ticket
+// ----------------------------------------------------------------------------------------------
+
+// Brings a call to its reading of ticket 42, which is c1's.
+static void joins_42(struct fixture *f, const char *id)
+{
+    struct worker *w;
+    rings(f, id, "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    assert_int_equal(job.live_ticket, 42);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_READ_TO_RAISE, .ticket_id = 42});
+}
+
+static struct job goes_on(struct fixture *f, struct worker *w, const struct job *job, enum step next)
+{
+    send_report(w, job, (struct report){.outcome = OUTCOME_DONE, .next_step = next});
+    return expect_job(f, next, NULL);
+}
+
+static void one_at_a_time_reads_and_puts_a_ticket(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job other, none;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    chats(f, "c1", 42, PHONE);
+    joins_42(f, "51");
+    struct job call = expect_job(f, STEP_READ_TO_RAISE, &w);
+    joins_42(f, "52");
+    assert_false(next_job(f, 350, STEP_NONE, &none, &w)); // the other call waits
+    call = goes_on(f, w = &f->workers[0], &call, STEP_RAISE_TICKET);
+    // So does what the chat's lane has to tell, which has its reads of the customer all the same.
+    struct event event = {
+        .kind = EVENT_CONTEXT, .key = "context:1", .conversation = "c1", .user = "u", .time_ms = wall(), .round = 4};
+    assert_int_equal(committer_accept(f->committer, &event), ACCEPT_STORED);
+    struct job context = expect_job(f, STEP_REREAD_CUSTOMER, &w);
+    send_report(w, &context, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_READ_TO_UPDATE});
+    assert_false(next_job(f, 350, STEP_NONE, &none, &w));
+    call = goes_on(f, &f->workers[0], &call, STEP_CALL_NOTE);
+    send_report(&f->workers[0], &call, (struct report){.outcome = OUTCOME_DONE});
+    // Then each of the two in its turn, never both at once.
+    for (int i = 0; i < 2; i++) {
+        assert_true(next_job(f, PATIENCE_MS, STEP_NONE, &other, &w));
+        assert_true(other.step == STEP_READ_TO_RAISE || other.step == STEP_READ_TO_UPDATE);
+        assert_false(next_job(f, 350, STEP_NONE, &none, &w));
+        other = goes_on(f, &f->workers[0], &other,
+                        other.step == STEP_READ_TO_RAISE ? STEP_RAISE_TICKET : STEP_UPDATE_TICKET);
+        assert_int_equal(other.lane.ticket_id, 42);
+        assert_false(next_job(f, 350, STEP_NONE, &none, &w));
+        send_report(&f->workers[0], &other, (struct report){.outcome = OUTCOME_DONE});
+    }
+    assert_false(next_job(f, 200, STEP_NONE, &none, &w));
+}
+
+static void what_failed_to_put_reads_again(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    chats(f, "c1", 42, PHONE);
+    joins_42(f, "51");
+    struct job job = expect_job(f, STEP_READ_TO_RAISE, &w);
+    job = goes_on(f, w, &job, STEP_RAISE_TICKET);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "later"});
+    job = expect_job(f, STEP_READ_TO_RAISE, &w);
+    job = goes_on(f, w, &job, STEP_RAISE_TICKET);
+    worker(f, 2, 8);
+    reaped(w); // it may have put it, and an agent has the ticket open
+    job = expect_job(f, STEP_READ_TO_RAISE, &w);
+    job = goes_on(f, w, &job, STEP_RAISE_TICKET);
+    // Another front does not put what was read for the one before, either.
+    end(f);
+    begin(f);
+    worker(f, 3, 9);
+    roster(f);
+    for (enum step step = STEP_NONE; step != STEP_READ_TO_RAISE;) {
+        job = (struct job){0};
+        assert_true(next_job(f, PATIENCE_MS, STEP_NONE, &job, &w));
+        step = (enum step)job.step;
+        assert_true(step == STEP_JOIN_CALL || step == STEP_READ_TO_RAISE);
+        if (step == STEP_JOIN_CALL)
+            send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_READ_TO_RAISE});
+    }
+}
+
+// ---- the poll
+// ---------------------------------------------------------------------------------------------------------
+
+static void a_page_that_fails_is_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct record_buffer bytes;
+    struct found found = {.page = 5, .mark_ms = 7000};
+    assert_true(record_encode(RECORD_found, &found, &bytes));
+    f->config.freshcaller.enabled = true;
+    f->config.freshcaller.poll_seconds = 1;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    struct job poll = expect_job(f, STEP_LIST_CALLS, &w);
+    assert_int_equal(poll.found.size, 0);
+    send_report(
+        w, &poll,
+        (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_LIST_CALLS, .found = {bytes.data, bytes.size}});
+    record_buffer_free(&bytes);
+    for (int i = 0; i < 2; i++) { // it stays where it was, and rests
+        int64_t from = clock_mono_ms();
+        poll = expect_job(f, STEP_LIST_CALLS, &w);
+        assert_true(i == 0 || clock_mono_ms() - from >= 900);
+        assert_int_equal(record_decode(RECORD_found, poll.found.data, poll.found.size, &found, f->arena), RECORD_OK);
+        assert_int_equal(found.page, 5);
+        assert_int_equal(found.mark_ms, 7000);
+        if (i == 0)
+            send_report(w, &poll, (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "busy"});
+    }
+    send_report(w, &poll, (struct report){.outcome = OUTCOME_DONE, .mark_ms = 6000});
+    poll = expect_job(f, STEP_LIST_CALLS, &w);
+    assert_int_equal(poll.found.size, 0);
+    assert_int_equal(poll.lane.mark_ms, 6000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +436,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_calls_ticket_is_no_conversations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_that_a_poll_lists_enter_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_chat_after_a_call_names_its_ticket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_at_a_time_reads_and_puts_a_ticket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_failed_to_put_reads_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_page_that_fails_is_asked_for_again, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

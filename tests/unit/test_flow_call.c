@@ -361,6 +361,53 @@ static void nothing_is_lowered_and_no_old_reading_is_put(void **state)
     case_free(c);
 }
 
+static void reads(struct flow_case *c, const char *ticket, enum step next)
+{
+    assert_int_equal(case_begin(c, STEP_READ_TO_RAISE), STEP_CALL);
+    case_ok(c, ticket);
+    case_outcome(c, OUTCOME_DONE, next);
+}
+
+static void a_reading_holds_for_seconds(void **state)
+{
+    (void)state;
+    struct flow_case *c = called_on(42, CALL_MISSED);
+    reads(c, "{\"id\":42,\"status\":2,\"priority\":1,\"tags\":[]}", STEP_RAISE_TICKET);
+    uint64_t read_ms = c->context.found.read_ms;
+    assert_in_range(read_ms, clock_wall_ms() - 5000, clock_wall_ms());
+    static const int64_t moved[] = {-11000, 60000}; // too old, and of a clock that was set back since
+    for (size_t i = 0; i < 2; i++) {
+        c->context.found.read_ms = (uint64_t)((int64_t)read_ms + moved[i]);
+        c->context.found.said = "Tagged missed-call.";
+        assert_int_equal(case_begin(c, STEP_RAISE_TICKET), STEP_ANSWER);
+        case_outcome(c, OUTCOME_DONE, STEP_READ_TO_RAISE);
+        assert_string_equal(c->context.found.said, ""); // it was not put
+    }
+    // It was put, but nobody learned so: the note says what became of it.
+    reads(c, "{\"id\":42,\"status\":2,\"priority\":1,\"tags\":[]}", STEP_RAISE_TICKET);
+    assert_int_equal(case_begin(c, STEP_RAISE_TICKET), STEP_CALL);
+    reads(c, "{\"id\":42,\"status\":2,\"priority\":3,\"tags\":[\"missed-call\"]}", STEP_CALL_NOTE);
+    assert_int_equal(case_begin(c, STEP_CALL_NOTE), STEP_CALL);
+    assert_true(case_has(c->request.body, "raised from low to high. Tagged missed-call."));
+    case_free(c);
+}
+
+static void after_a_restore_nothing_is_raised_twice(void **state)
+{
+    (void)state;
+    static const char done_with[] = "{\"id\":42,\"status\":5,\"priority\":1,\"tags\":[\"missed-call\"]}";
+    struct flow_case *c = called_on(42, CALL_MISSED);
+    c->job.restored = true;
+    reads(c, done_with, STEP_CALL_NOTE); // an agent closed and lowered it since
+    assert_string_equal(c->context.found.body, "");
+    assert_string_equal(c->context.found.said, "");
+    // nobody was told of that call yet: the ticket lacks the tag
+    reads(c, "{\"id\":42,\"status\":5,\"priority\":1,\"tags\":[]}", STEP_RAISE_TICKET);
+    c->job.restored = false;
+    reads(c, done_with, STEP_RAISE_TICKET); // called again
+    case_free(c);
+}
+
 static void a_ticket_that_is_gone_is_followed(void **state)
 {
     (void)state;
@@ -368,6 +415,7 @@ static void a_ticket_that_is_gone_is_followed(void **state)
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct flow_case *c = called_on(42, CALL_MISSED);
         c->context.found.body = "{}";
+        c->context.found.read_ms = (uint64_t)clock_wall_ms();
         assert_int_equal(case_begin(c, steps[i]), STEP_CALL);
         case_answer(c, ANSWER_NOT_FOUND, 404, 0, NULL);
         case_outcome(c, OUTCOME_DONE, STEP_FIND_CALLER);
@@ -501,6 +549,8 @@ int main(void)
         cmocka_unit_test(nobodys_number_is_one_contact),
         cmocka_unit_test(a_missed_call_raises_and_says_so),
         cmocka_unit_test(nothing_is_lowered_and_no_old_reading_is_put),
+        cmocka_unit_test(a_reading_holds_for_seconds),
+        cmocka_unit_test(after_a_restore_nothing_is_raised_twice),
         cmocka_unit_test(a_ticket_that_is_gone_is_followed),
         cmocka_unit_test(each_thing_is_told_once),
         cmocka_unit_test(a_note_is_found_by_its_call),
