@@ -2,6 +2,7 @@
 // Whether a ticket is there already; see ticket_look.h. Runs in the worker's one thread.
 #include "workers/ticket_look.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,16 @@ enum step_choice ticket_look_begin(struct job_context *context, struct request *
     return STEP_CALL;
 }
 
+// Whether the text names it, and not one that begins like it: "call:99" is not in "call:999".
+static bool names(const char *text, const char *conversation)
+{
+    size_t length = strlen(conversation);
+    for (const char *at = text; (at = strstr(at, conversation)); at += length)
+        if (!isalnum((unsigned char)at[length]) && at[length] != '-' && at[length] != '_')
+            return true;
+    return false;
+}
+
 static bool is_ours(const struct job_context *context, const char *conversation, const json_t *ticket)
 {
     const struct found *found = &context->found;
@@ -72,8 +83,8 @@ static bool is_ours(const struct job_context *context, const char *conversation,
         return strcmp(fields_raw(custom, context->config->freshdesk.conversation_field), conversation) == 0;
     }
     return fields_time(ticket, "created_at") >= flow_look_floor(context, flow_since_ms(context)) &&
-           (strstr(fields_raw(ticket, "description"), conversation) ||
-            strstr(fields_raw(ticket, "description_text"), conversation));
+           (names(fields_raw(ticket, "description"), conversation) ||
+            names(fields_raw(ticket, "description_text"), conversation));
 }
 
 static bool is_older(const json_t *a, const json_t *b)

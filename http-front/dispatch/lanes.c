@@ -286,14 +286,14 @@ static void sooner(uint64_t *wake, uint64_t at)
 }
 
 // Rule 7: a write that may have happened since the backup that the ledger was restored from is looked for first. So is
-// a ticket that an earlier message may have opened, whose dead letter left that open.
+// a ticket that an earlier message, or an earlier event of the call, may have opened, whose dead letter left that open.
 static struct lane_choice write_or_look(const struct side *side, struct item *item, enum step step,
                                         const struct lane_rules *rules, uint64_t wake)
 {
     const struct step_info *info = steps_info(step);
     bool opens = step == STEP_CREATE_TICKET || step == STEP_CREATE_CALL_TICKET;
     bool may_be_there = item->look_first || (rules->restored && (opens || step == STEP_CHANGE_NOTE)) ||
-                        (side->conversation->doubt_ms && step == STEP_CREATE_TICKET);
+                        (side->conversation->doubt_ms && opens);
     if (info->kind == STEP_WRITE && may_be_there && !item->looked && !item->claimed)
         step = info->look;
     return ready(item, step, wake);

@@ -85,7 +85,7 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
         bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
     if (item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && !entry_named)
         entry_named = pass_entry(self, out, batch);
-    if (item->doubt && item->step == STEP_CREATE_TICKET)
+    if (item->doubt && (item->step == STEP_CREATE_TICKET || item->step == STEP_CREATE_CALL_TICKET))
         doubt_ticket(self, conversation, item, batch);
     record_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
     if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&

@@ -92,6 +92,8 @@ static enum answer take(const struct callback *self, const struct http_options *
         answer = result == ACCEPT_STORED      ? ANSWER_ACCEPTED
                  : result == ACCEPT_DUPLICATE ? ANSWER_DUPLICATE
                                               : ANSWER_UNAVAILABLE;
+        if (answer != ANSWER_ACCEPTED) // nothing was written: whoever asks again is not to be told that it is too often
+            limiter_give(self->limiter, client.key, clock_mono_ms());
         if (answer == ANSWER_ACCEPTED)
             conclude_event(request, &normalised.event);
     }

@@ -68,12 +68,17 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-// The client's slot, or the fullest of its set, which then is taken over.
-static struct bucket *find(struct limiter *self, const uint8_t key[16], int64_t now_ms)
+static struct bucket *set_of(struct limiter *self, const uint8_t key[16])
 {
     uint64_t halves[2];
     memcpy(halves, key, sizeof halves);
-    struct bucket *set = self->clients[mix(mix(halves[0] ^ self->secret) + halves[1] + self->secret) % SETS];
+    return self->clients[mix(mix(halves[0] ^ self->secret) + halves[1] + self->secret) % SETS];
+}
+
+// The client's slot, or the fullest of its set, which then is taken over.
+static struct bucket *find(struct limiter *self, const uint8_t key[16], int64_t now_ms)
+{
+    struct bucket *set = set_of(self, key);
     struct bucket *fullest = &set[0];
     for (size_t i = 0; i < SLOTS; i++) {
         if (set[i].used && !memcmp(set[i].key, key, sizeof set[i].key))
@@ -113,4 +118,21 @@ bool limiter_take(struct limiter *self, const uint8_t client[16], int64_t now_ms
     }
     pthread_mutex_unlock(&self->lock);
     return enough;
+}
+
+static void give(struct bucket *bucket, const struct rate *rate, int64_t now_ms)
+{
+    double tokens = fill(bucket, rate, now_ms) + 1;
+    put(bucket, tokens < rate->most ? tokens : rate->most, now_ms > bucket->at_ms ? now_ms : bucket->at_ms);
+}
+
+void limiter_give(struct limiter *self, const uint8_t client[16], int64_t now_ms)
+{
+    pthread_mutex_lock(&self->lock);
+    struct bucket *set = set_of(self, client);
+    for (size_t i = 0; i < SLOTS; i++)
+        if (set[i].used && !memcmp(set[i].key, client, sizeof set[i].key))
+            give(&set[i], &self->each, now_ms);
+    give(&self->every, &self->all, now_ms);
+    pthread_mutex_unlock(&self->lock);
 }

@@ -20,4 +20,8 @@ void limiter_free(struct limiter **self);
  */
 bool limiter_take(struct limiter *self, const uint8_t client[16], int64_t now_ms, int64_t *wait_ms)
     __attribute__((warn_unused_result));
+
+/** Gives back what limiter_take took for something that then was not done. A client that is forgotten by now has a full
+ * bucket anyway. */
+void limiter_give(struct limiter *self, const uint8_t client[16], int64_t now_ms);
 #endif

@@ -205,6 +205,49 @@ static void who_dials_again_gets_one_ticket(void **state)
     assert_false(next_job(f, 200, STEP_NONE, &none, &w));
 }
 
+static void a_calls_ticket_in_doubt_outlives_its_dead_letter(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct lane lane;
+    f->config.timing.retry_give_up_hours = 0;
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    rings(f, "51", "");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_CALL_TICKET});
+    struct job create = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
+    send_report(w, &create, (struct report){.outcome = OUTCOME_DOUBT, .cause = "timeout"});
+    job = expect_job(f, STEP_LOOK_CALL_TICKET, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .cause = "still no answer"});
+    await_ack(w, job.job_id);
+    assert_int_equal(ledger_lane(f->ledger, "call:51", &lane, f->arena), LEDGER_OK);
+    assert_true(lane.doubt_ms > 0);
+    end(f); // and it is known after a restart
+    f->config.timing.retry_give_up_hours = 24;
+    begin(f);
+    worker(f, 1, 8);
+    roster(f);
+    struct event later = {.kind = EVENT_CALL,
+                          .key = "freshcaller:call:51:2",
+                          .conversation = "call:51",
+                          .user = "",
+                          .phone = PHONE,
+                          .time_ms = wall(),
+                          .call = {.id = 51, .state = CALL_MISSED}};
+    assert_int_equal(committer_accept(f->committer, &later), ACCEPT_STORED);
+    job = expect_job(f, STEP_JOIN_CALL, &w);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_CALL_TICKET});
+    job = expect_job(f, STEP_LOOK_CALL_TICKET, &w);
+    assert_int_equal(job.since_ms, create.since_ms); // it may be as old as the first try
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .leg = {51, CALL_TOLD_MISSED}});
+    await_ack(w, job.job_id);
+    assert_int_equal(ledger_lane(f->ledger, "call:51", &lane, f->arena), LEDGER_OK);
+    assert_int_equal(lane.ticket_id, 42);
+    assert_int_equal(lane.doubt_ms, 0);
+}
+
 static void a_step_can_be_put_off(void **state)
 {
     struct fixture *f = *state;
@@ -432,6 +475,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_number_that_anybody_typed_leads_to_nobody_elses_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_silent_for_a_day_is_not_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_dials_again_gets_one_ticket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_calls_ticket_in_doubt_outlives_its_dead_letter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_can_be_put_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_calls_ticket_is_no_conversations, set_up, tear_down),
         cmocka_unit_test_setup_teardown(calls_that_a_poll_lists_enter_once, set_up, tear_down),

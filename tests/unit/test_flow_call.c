@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 
+#include "workers/ticket.h"
+
 #define CALLER  "freshcaller { enabled = true  country_code = \"44\" }\n"
 #define CONTACT "[{\"id\":77,\"phone\":\"020 7946 0101\",\"mobile\":null}]"
 #define MARK    "</div><div>Freshcaller call 51</div>"
@@ -296,6 +298,26 @@ static void what_the_helpdesk_refuses_is_left_out(void **state)
     case_free(c);
 }
 
+// Without the field a ticket is known by its description, and call 51 is not call 512.
+static void without_a_field_it_is_found_by_its_whole_name(void **state)
+{
+    (void)state;
+    static const char list[] = "[{\"id\":43,\"created_at\":\"2025-03-04T10:21:31Z\",\"description\":\"<div>"
+                               "Conversation: call:%s</div>\",\"description_text\":\"Conversation: call:%s\"}]";
+    struct flow_case *c = called(CALL_MISSED);
+    c->context.found.omit = TICKET_OMIT_CONVERSATION;
+    case_keep(c);
+    assert_int_equal(case_begin(c, STEP_LOOK_CALL_TICKET), STEP_CALL);
+    assert_true(case_has(c->request.path, "include=description"));
+    case_ok(c, arena_printf(c->arena, list, "512", "512"));
+    case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+    assert_int_equal(case_begin(c, STEP_LOOK_CALL_TICKET), STEP_CALL);
+    case_ok(c, arena_printf(c->arena, list, "51", "51"));
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_int_equal(c->report.ticket_id, 43);
+    case_free(c);
+}
+
 static void nobodys_number_is_one_contact(void **state)
 {
     (void)state;
@@ -546,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_missed_call_opens_a_high_ticket),
         cmocka_unit_test(a_description_holds_nothing_private),
         cmocka_unit_test(what_the_helpdesk_refuses_is_left_out),
+        cmocka_unit_test(without_a_field_it_is_found_by_its_whole_name),
         cmocka_unit_test(nobodys_number_is_one_contact),
         cmocka_unit_test(a_missed_call_raises_and_says_so),
         cmocka_unit_test(nothing_is_lowered_and_no_old_reading_is_put),

@@ -488,6 +488,14 @@ static void a_ticket_that_may_exist_is_looked_for_before_one_is_opened(void **st
     message->looked = true;
     assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_CREATE_TICKET);
     lanes_conversation_free(&c);
+    record.conversation = "call:51"; // of a call, too
+    c = lanes_conversation_new("call:51", &record);
+    struct item *call = add(c, EVENT_CALL, 1, 100, 0);
+    call->step = STEP_CREATE_CALL_TICKET;
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_LOOK_CALL_TICKET);
+    call->looked = true;
+    assert_int_equal(next(c, SIDE_DESK, 10).step, STEP_CREATE_CALL_TICKET);
+    lanes_conversation_free(&c);
 }
 
 int main(void)
