@@ -122,26 +122,26 @@ static void only_what_agents_said_to_the_customer_is_relayed(void **state)
                                                                                              "\"id\":"
                                                                                              "\"x\"},"
                                                                                              "{\"id\":"
-                                                                                             "110," AT("06") ",\"incomi"
-                                                                                                             "ng\":"
-                                                                                                             "false,"
-                                                                                                             "\"private"
-                                                                                                             "\":false,"
-                                                                                                             "\"user_"
-                                                                                                             "id\":9,"
-                                                                                                             "\"source"
-                                                                                                             "\":2,"
-                                                                                                             "\"body\":"
-                                                                                                             "\"late "
-                                                                                                             "but "
-                                                                                                             "new\"}"
-                                                                                                             "," REPLY(
-                                                                                                                 "111",
-                                                                                                                 "20",
-                                                                                                                 "seco"
-                                                                                                                 "nd") "," REPLY("113",
-                                                                                                                                 "21",
-                                                                                                                                 "<p> </p>") "]");
+                                                                                             "110," AT(
+                                                                                                 "06") ",\"incomi"
+                                                                                                       "ng\":"
+                                                                                                       "false,"
+                                                                                                       "\"private"
+                                                                                                       "\":false,"
+                                                                                                       "\"user_"
+                                                                                                       "id\":9,"
+                                                                                                       "\"source"
+                                                                                                       "\":2,"
+                                                                                                       "\"body\":"
+                                                                                                       "\"late "
+                                                                                                       "but "
+                                                                                                       "new\"}"
+                                                                                                       "," REPLY(
+                                                                                                           "111", "20",
+                                                                                                           "seco"
+                                                                                                           "nd") "," REPLY("113",
+                                                                                                                           "21",
+                                                                                                                           "<p> </p>") "]");
     case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
     struct found *found = &c->context.found;
     assert_int_equal(found->entries.count, 3);
