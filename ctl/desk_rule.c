@@ -65,31 +65,27 @@ static const json_t *webhook_of(const json_t *rule, const char *url)
     return NULL;
 }
 
-static const json_t *first_with(const json_t *rules, const char *url)
+static bool calls(const json_t *rule, const char *url)
 {
-    const json_t *idle = NULL;
-    json_t *rule;
-    size_t i;
-    json_array_foreach((json_t *)rules, i, rule)
-    {
-        if (!webhook_of(rule, url))
-            continue;
-        if (words_yes(rule, "active"))
-            return rule;
-        if (!idle)
-            idle = rule;
-    }
-    return idle;
+    return webhook_of(rule, url) != NULL;
 }
 
-static const json_t *named(const json_t *rules)
+static bool is_named_ours(const json_t *rule, const char *unused)
+{
+    (void)unused;
+    return strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0;
+}
+
+// An active one before one that is switched off.
+static const json_t *first_that(const json_t *rules, bool (*matches)(const json_t *rule, const char *url),
+                                const char *url)
 {
     const json_t *idle = NULL;
     json_t *rule;
     size_t i;
     json_array_foreach((json_t *)rules, i, rule)
     {
-        if (strcmp(words_text(rule, "name"), DESK_RULE_NAME) != 0)
+        if (!matches(rule, url))
             continue;
         if (words_yes(rule, "active"))
             return rule;
@@ -101,10 +97,10 @@ static const json_t *named(const json_t *rules)
 
 const json_t *desk_rule_find(const json_t *rules, const char *url)
 {
-    const json_t *found = url ? first_with(rules, url) : NULL;
+    const json_t *found = url ? first_that(rules, calls, url) : NULL;
     if (!found)
-        found = named(rules);
-    return found || url ? found : first_with(rules, NULL);
+        found = first_that(rules, is_named_ours, NULL);
+    return found || url ? found : first_that(rules, calls, NULL);
 }
 
 bool desk_rule_stranger(const json_t *rules, const json_t *ours, char at[DESK_AT_BYTES])
@@ -114,8 +110,7 @@ bool desk_rule_stranger(const json_t *rules, const json_t *ours, char at[DESK_AT
     json_array_foreach((json_t *)rules, i, rule)
     {
         const json_t *action = webhook_of(rule, NULL);
-        if (!action || rule == ours || strcmp(words_text(rule, "name"), DESK_RULE_NAME) == 0 ||
-            !words_yes(rule, "active"))
+        if (!action || rule == ours || is_named_ours(rule, NULL) || !words_yes(rule, "active"))
             continue;
         show_address(words_text(action, "url"), at);
         return true;

@@ -5,13 +5,20 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/clock.h"
 #include "workers/fields.h"
 #include "workers/text.h"
 
-enum { CAUSE_MAX_BYTES = 1024, WRITTEN_MOST = 16, FOLLOWUPS_MOST = 8 };
+enum {
+    CAUSE_MAX_BYTES = 1024,
+    WRITTEN_MOST = 16,
+    FOLLOWUPS_MOST = 8,
+    RAW_BYTES = 256 << 10,
+    RAWS_BYTES = 3 << 20, // of one report, well below what a frame may have
+};
 
 // ---- reports --------------------------------------------------------------------------------------------------------
 
@@ -103,6 +110,24 @@ bool flow_refuses(const struct response *response, const char *field)
 bool flow_mistypes(const struct response *response, const char *field)
 {
     return names_error(response, field, "datatype_mismatch");
+}
+
+enum flow_raw flow_raw(struct arena *arena, const json_t *object, size_t *total, struct blob *out)
+{
+    size_t bytes = fields_is_object(object) ? json_dumpb(object, NULL, 0, JSON_COMPACT) : 0;
+    *out = (struct blob){NULL, bytes};
+    if (bytes == 0)
+        return FLOW_RAW_NONE;
+    if (bytes > RAW_BYTES)
+        return FLOW_RAW_TOO_LARGE;
+    if (*total + bytes > RAWS_BYTES)
+        return FLOW_RAW_FULL;
+    *total += bytes;
+    char *json = arena_alloc(arena, bytes);
+    if (json_dumpb(object, json, bytes, JSON_COMPACT) != bytes)
+        abort();
+    out->data = (const uint8_t *)json;
+    return FLOW_RAW_TAKEN;
 }
 
 // ---- clocks ---------------------------------------------------------------------------------------------------------

@@ -51,6 +51,17 @@ bool flow_refuses(const struct response *response, const char *field);
 /** The same, and the reason is the value's type. */
 bool flow_mistypes(const struct response *response, const char *field);
 
+enum flow_raw {
+    FLOW_RAW_TAKEN,
+    FLOW_RAW_NONE,      // no object
+    FLOW_RAW_TOO_LARGE, // by itself: *out holds its size
+    FLOW_RAW_FULL,      // it does not fit into this report any more
+};
+enum { FLOW_RAWS_MOST = 100 }; // of one report, the bound of its list
+
+/** One object of a list, as JSON for the normaliser. `total`: bytes that the report holds already, counted on. */
+enum flow_raw flow_raw(struct arena *arena, const json_t *object, size_t *total, struct blob *out);
+
 // ---- clocks ---------------------------------------------------------------------------------------------------------
 
 /** How far that upstream's clock is ahead of ours, 0 when not known. Looks keep in `found` what they once used. */

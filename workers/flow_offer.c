@@ -101,16 +101,8 @@ static uint64_t floor_of(const struct job_context *context)
 
 static enum step_choice look_begin(struct job_context *context, struct request *request, struct report *report)
 {
-    uint64_t page = flow_look_begin(context, UPSTREAM_FRESHCHAT);
-    char from[CLOCK_ISO_BYTES];
     (void)report;
-    clock_format_iso((int64_t)flow_moved(floor_of(context), -FLOW_LOOK_REACH_MS), from);
-    *request = (struct request){
-        .upstream = UPSTREAM_FRESHCHAT,
-        .method = "GET",
-        .path = arena_printf(context->arena, "/conversations/%s/messages?from_time=%s&items_per_page=%d&page=%" PRIu64,
-                             relay_conversation(context), text_url(context->arena, from), FLOW_CHAT_PAGE_SIZE, page),
-    };
+    relay_look_begin(context, floor_of, request);
     return STEP_CALL;
 }
 

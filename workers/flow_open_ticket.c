@@ -227,16 +227,9 @@ static void report_ticket(struct job_context *context, const json_t *ticket, str
 
 static void create_finish(struct job_context *context, const struct response *response, struct report *report)
 {
-    if (response->answer == ANSWER_OK && fields_id(response->json, "id")) {
-        report_ticket(context, response->json, report);
-    } else if (response->answer == ANSWER_OK) {
-        flow_unexpected(context, report, "a ticket id");
-    } else if (response->answer == ANSWER_REFUSED && ticket_omit(context, response)) {
-        flow_done(report, STEP_CREATE_TICKET, "");
-        report->cause = ticket_omit_sentence(context);
-    } else {
-        answers_default(context, response, report);
-    }
+    const json_t *ticket = ticket_created(context, response, report);
+    if (ticket)
+        report_ticket(context, ticket, report);
 }
 
 // ---- look for the ticket --------------------------------------------------------------------------------------------

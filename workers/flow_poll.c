@@ -25,14 +25,11 @@ enum {
     TICKET_PAGES = 20,     // calls of one round, if the mark moved; the next round goes on from it
     MESSAGE_PAGES = 40,
     CHANGES_MOST = 100, // the bounds of the report's lists
-    RAWS_MOST = 100,
     CONVERSATIONS_MOST = 200,
-    USERS_MOST = 200, // the bound of found.users
-    RAW_BYTES = 256 << 10,
-    RAWS_BYTES = 3 << 20, // of one report, well below what a frame may have
-    LIST_MOST = 1000,     // no page that was asked for has more
-    SOURCE_CHAT = 7,      // freshworks-api 4.2
-    POLL_TWIN = 1 << 0,   // bit of found.omit: the conversation answers under its numeric id only
+    USERS_MOST = 200,   // the bound of found.users
+    LIST_MOST = 1000,   // no page that was asked for has more
+    SOURCE_CHAT = 7,    // freshworks-api 4.2
+    POLL_TWIN = 1 << 0, // bit of found.omit: the conversation answers under its numeric id only
 };
 
 // ---- common ---------------------------------------------------------------------------------------------------------
@@ -229,27 +226,24 @@ static int by_age(const void *a, const void *b)
 static size_t take_messages(struct job_context *context, const struct response *response, const json_t *list,
                             size_t first, struct report *report)
 {
-    struct said *said = arena_alloc(context->arena, RAWS_MOST * sizeof *said);
+    struct said *said = arena_alloc(context->arena, FLOW_RAWS_MOST * sizeof *said);
     size_t count = 0;
     size_t total = 0;
     size_t i = first;
-    for (; i < json_array_size(list) && count < RAWS_MOST; i++) {
+    for (; i < json_array_size(list) && count < FLOW_RAWS_MOST; i++) {
         const json_t *message = json_array_get(list, i);
-        size_t bytes = fields_is_object(message) ? json_dumpb(message, NULL, 0, JSON_COMPACT) : 0;
-        if (bytes > RAW_BYTES)
-            log_warn("message_too_large", "conversation=%s message=%s bytes=%zu", context->job->lane.conversation,
-                     fields_id_text(context->arena, message, "id"), bytes);
-        if (bytes == 0 || bytes > RAW_BYTES)
-            continue;
-        if (total + bytes > RAWS_BYTES)
+        struct blob json;
+        enum flow_raw taken = flow_raw(context->arena, message, &total, &json);
+        if (taken == FLOW_RAW_FULL)
             break;
-        total += bytes;
-        char *json = arena_alloc(context->arena, bytes);
-        if (json_dumpb(message, json, bytes, JSON_COMPACT) != bytes)
-            abort();
+        if (taken == FLOW_RAW_TOO_LARGE)
+            log_warn("message_too_large", "conversation=%s message=%s bytes=%zu", context->job->lane.conversation,
+                     fields_id_text(context->arena, message, "id"), json.size);
+        if (taken != FLOW_RAW_TAKEN)
+            continue;
         said[count++] = (struct said){.time_ms = fields_time(message, "created_time"),
                                       .id = fields_id_text(context->arena, message, "id"),
-                                      .json = {(const uint8_t *)json, bytes}};
+                                      .json = json};
     }
     qsort(said, count, sizeof *said, by_age);
     report->raws.items = arena_alloc(context->arena, (count + 1) * sizeof *report->raws.items);

@@ -24,9 +24,6 @@ enum {
     LONGEST_REACH_MS = 7 * SWEEP_REACH_MS, // after a downtime
     AHEAD_MS = MINUTE_MS,                  // clocks are not quite the same
     PAGE_SIZE = 100,                       // some accounts give no more (freshworks-api 6.1)
-    RAWS_MOST = 100,                       // the bounds of the report's lists
-    RAW_BYTES = 256 << 10,
-    RAWS_BYTES = 3 << 20,
     LIST_MOST = 1000,
     POLL_SWEEP = 1 << 0, // bit of found.omit: this round is one
 };
@@ -93,21 +90,17 @@ static size_t take_calls(struct job_context *context, const json_t *list, size_t
 {
     size_t total = 0;
     size_t i = first;
-    report->raws.items = arena_alloc(context->arena, RAWS_MOST * sizeof *report->raws.items);
-    for (; i < json_array_size(list) && report->raws.count < RAWS_MOST; i++) {
+    report->raws.items = arena_alloc(context->arena, FLOW_RAWS_MOST * sizeof *report->raws.items);
+    for (; i < json_array_size(list) && report->raws.count < FLOW_RAWS_MOST; i++) {
         const json_t *call = json_array_get(list, i);
-        size_t bytes = fields_is_object(call) ? json_dumpb(call, NULL, 0, JSON_COMPACT) : 0;
-        if (bytes > RAW_BYTES)
-            log_warn("call_too_large", "call=%" PRIu64 " bytes=%zu", fields_id(call, "id"), bytes);
-        if (bytes == 0 || bytes > RAW_BYTES)
-            continue;
-        if (total + bytes > RAWS_BYTES)
+        struct blob json;
+        enum flow_raw taken = flow_raw(context->arena, call, &total, &json);
+        if (taken == FLOW_RAW_FULL)
             break;
-        total += bytes;
-        char *json = arena_alloc(context->arena, bytes);
-        if (json_dumpb(call, json, bytes, JSON_COMPACT) != bytes)
-            abort();
-        report->raws.items[report->raws.count++] = (struct raw){.json = {(const uint8_t *)json, bytes}};
+        if (taken == FLOW_RAW_TOO_LARGE)
+            log_warn("call_too_large", "call=%" PRIu64 " bytes=%zu", fields_id(call, "id"), json.size);
+        if (taken == FLOW_RAW_TAKEN)
+            report->raws.items[report->raws.count++] = (struct raw){.json = json};
     }
     return i;
 }

@@ -61,6 +61,20 @@ const char *relay_conversation(const struct job_context *context)
     return text_url(context->arena, twin ? lane->conversation_twin : lane->conversation);
 }
 
+void relay_look_begin(struct job_context *context, uint64_t (*floor)(const struct job_context *context),
+                      struct request *request)
+{
+    uint64_t page = flow_look_begin(context, UPSTREAM_FRESHCHAT);
+    char from[CLOCK_ISO_BYTES];
+    clock_format_iso((int64_t)flow_moved(floor(context), -FLOW_LOOK_REACH_MS), from);
+    *request = (struct request){
+        .upstream = UPSTREAM_FRESHCHAT,
+        .method = "GET",
+        .path = arena_printf(context->arena, "/conversations/%s/messages?from_time=%s&items_per_page=%d&page=%" PRIu64,
+                             relay_conversation(context), text_url(context->arena, from), FLOW_CHAT_PAGE_SIZE, page),
+    };
+}
+
 bool relay_try_twin(struct job_context *context, const struct response *response)
 {
     if (response->answer != ANSWER_NOT_FOUND || (context->found.omit & RELAY_TWIN) ||
@@ -249,15 +263,7 @@ static enum step_choice look_begin(struct job_context *context, struct request *
         relay_next(context, report, "");
         return STEP_ANSWER;
     }
-    uint64_t page = flow_look_begin(context, UPSTREAM_FRESHCHAT);
-    char from[CLOCK_ISO_BYTES];
-    clock_format_iso((int64_t)flow_moved(floor_of(context), -FLOW_LOOK_REACH_MS), from);
-    *request = (struct request){
-        .upstream = UPSTREAM_FRESHCHAT,
-        .method = "GET",
-        .path = arena_printf(context->arena, "/conversations/%s/messages?from_time=%s&items_per_page=%d&page=%" PRIu64,
-                             relay_conversation(context), text_url(context->arena, from), FLOW_CHAT_PAGE_SIZE, page),
-    };
+    relay_look_begin(context, floor_of, request);
     return STEP_CALL;
 }
 

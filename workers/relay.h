@@ -19,6 +19,13 @@ void relay_next(struct job_context *context, struct report *report, const char *
 const char *relay_conversation(const struct job_context *context);
 
 /**
+ * The call of a look: a page of the conversation's messages, from some time before `floor` on, which is asked once the
+ * look's clock is settled.
+ */
+void relay_look_begin(struct job_context *context, uint64_t (*floor)(const struct job_context *context),
+                      struct request *request);
+
+/**
  * The conversation is not there under its id: some accounts know it by the numeric one, which is tried next. False when
  * that was tried, or there is none, or the answer says something else.
  */

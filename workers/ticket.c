@@ -219,3 +219,18 @@ bool ticket_describes(struct arena *arena, const json_t *ticket, const char *bod
     return entries_holds(text_words(arena, html), line) ||
            entries_holds(text_words(arena, fields_raw(ticket, "description_text")), line);
 }
+
+const json_t *ticket_created(struct job_context *context, const struct response *response, struct report *report)
+{
+    if (response->answer == ANSWER_OK && fields_id(response->json, "id"))
+        return response->json;
+    if (response->answer == ANSWER_OK) {
+        flow_unexpected(context, report, "a ticket id");
+    } else if (response->answer == ANSWER_REFUSED && ticket_omit(context, response)) {
+        flow_done(report, (enum step)context->job->step, "");
+        report->cause = ticket_omit_sentence(context);
+    } else {
+        answers_default(context, response, report);
+    }
+    return NULL;
+}

@@ -57,4 +57,10 @@ bool ticket_describes(struct arena *arena, const json_t *ticket, const char *bod
 
 /** One sentence about what is left out by now. */
 const char *ticket_omit_sentence(const struct job_context *context);
+
+/**
+ * What came of the job's step, which creates a ticket: the ticket, borrowed from the response; then the report is the
+ * caller's to fill. NULL: the report is filled (the step again without what was refused, doubt, failure).
+ */
+const json_t *ticket_created(struct job_context *context, const struct response *response, struct report *report);
 #endif
