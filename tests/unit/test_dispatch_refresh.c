@@ -34,6 +34,14 @@ static void noted(struct fixture *f, const char *conversation)
     done(w, &note, (struct report){0});
 }
 
+// The same, and its customer has written.
+static void running_chat(struct fixture *f)
+{
+    chat_with_ticket(f);
+    writes(f, "c", "m1");
+    noted(f, "c");
+}
+
 // A refresh that saw a change, and the event that follows from it.
 static struct job changed(struct fixture *f)
 {
@@ -93,9 +101,7 @@ static void with_messages_it_is_bounded(void **state)
     struct fixture *f = *state;
     struct worker *w;
     f->config.timing.context_refresh_seconds = 1;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job refresh = expect_job(f, STEP_REFRESH_CUSTOMER, &w);
     int64_t first_ms = clock_mono_ms();
     done(w, &refresh, (struct report){0});
@@ -117,9 +123,7 @@ static void a_message_never_waits_for_it(void **state)
 {
     struct fixture *f = *state;
     struct worker *w;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = changed(f);
     job = updates(f, &job, "80");
     writes(f, "c", "m2"); // while the update is out, which is let come to its end
@@ -138,9 +142,7 @@ static void a_message_calls_a_read_off(void **state)
     struct worker *w;
     struct followup followup = {.kind = EVENT_CONTEXT, .round = 4, .reason = ""};
     f->config.timing.context_refresh_seconds = 1;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job refresh = expect_job(f, STEP_REFRESH_CUSTOMER, &w);
     writes(f, "c", "m2");
     noted(f, "c"); // though the read is out still
@@ -168,9 +170,7 @@ static void a_budget_that_is_short_goes_to_messages(void **state)
         snprintf(id, sizeof id, "s%d", (int)i);
         knows(f, (struct lane){.conversation = id, .ticket_id = 100 + i, .user = "u", .updated_ms = 1});
     }
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job reread = changed(f);
     // The helpdesk asks everybody to wait. Messages are written meanwhile, and the change, which is older, comes to its
     // turn.
@@ -209,9 +209,7 @@ static void one_change_at_a_time_and_a_rest_after_the_note(void **state)
     struct worker *w;
     f->config.timing.context_refresh_seconds = 1;
     f->config.timing.context_note_seconds = 2;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = changed(f);
     struct written wrote = {.id = "500", .time_ms = 1};
     struct context context = {.cart = "80"};
@@ -232,9 +230,7 @@ static void a_failure_begins_anew_and_holds_up_nobody(void **state)
 {
     struct fixture *f = *state;
     struct worker *w;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = changed(f);
     job = updates(f, &job, "80");
     for (int i = 0; i < 5; i++) { // more often than a read that found nothing would be tried
@@ -250,9 +246,7 @@ static void a_look_that_fails_is_made_again(void **state)
 {
     struct fixture *f = *state;
     struct worker *w;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = changed(f);
     send_report(f->workers, &job,
                 (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CHANGE_NOTE, .found = cart(f, "80")});
@@ -275,9 +269,7 @@ static void a_customer_who_is_gone_is_left_alone(void **state)
     struct fixture *f = *state;
     struct worker *w;
     f->config.timing.context_refresh_seconds = 1;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = expect_job(f, STEP_REFRESH_CUSTOMER, &w);
     send_report(w, &job, (struct report){.outcome = OUTCOME_REFUSED, .http_status = 404, .cause = "no such user"});
     await_ack(w, job.job_id);
@@ -292,9 +284,7 @@ static void a_crash_before_the_note_goes_on_and_one_after_it_looks(void **state)
 {
     struct fixture *f = *state;
     struct worker *w;
-    chat_with_ticket(f);
-    writes(f, "c", "m1");
-    noted(f, "c");
+    running_chat(f);
     struct job job = changed(f);
     // The record says that the fields may be touched, and the event goes on from there.
     struct context unsure = {.cart = "59", .unsure = true};

@@ -54,11 +54,32 @@ static inline void answer_clear(struct answer *answer)
     memset(answer, 0, sizeof *answer);
 }
 
+// Sends what is set up, with `body` unless that is NULL; frees handle and headers.
+static inline struct answer client_send(CURL *curl, struct curl_slist *headers, const char *body)
+{
+    struct answer answer = {0};
+    if (body != NULL)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, client_head);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    answer.code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    if (answer.body != NULL)
+        answer.json = json_loadb(answer.body, answer.length, 0, NULL);
+    return answer;
+}
+
 // One request on a connection of its own. freshdesk chooses base and credentials; body NULL: none; type NULL: JSON.
 static inline struct answer client_call(struct sandbox *sb, bool freshdesk, const char *method, const char *path,
                                         const char *body, const char *type, const char *credentials)
 {
-    struct answer answer = {0};
     char url[1024], line[600];
     struct curl_slist *headers = NULL;
     CURL *curl = curl_easy_init();
@@ -76,22 +97,8 @@ static inline struct answer client_call(struct sandbox *sb, bool freshdesk, cons
     if (body != NULL) {
         snprintf(line, sizeof line, "Content-Type: %s", type != NULL ? type : "application/json");
         headers = curl_slist_append(headers, line);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     }
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, client_head);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    answer.code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    if (answer.body != NULL)
-        answer.json = json_loadb(answer.body, answer.length, 0, NULL);
-    return answer;
+    return client_send(curl, headers, body);
 }
 
 static inline struct answer desk_call(struct sandbox *sb, const char *method, const char *path, const char *body)

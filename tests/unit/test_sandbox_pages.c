@@ -6,29 +6,13 @@
 static struct answer page_call(struct sandbox *sb, const char *method, const char *path, const char *body,
                                const char *header)
 {
-    struct answer answer = {0};
     char url[512];
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = header != NULL ? curl_slist_append(NULL, header) : NULL;
     snprintf(url, sizeof url, "http://127.0.0.1:%d%s", sandbox_port(sb), path);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    if (body != NULL)
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, client_head);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    answer.code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    if (answer.body != NULL)
-        answer.json = json_loadb(answer.body, answer.length, 0, NULL);
-    return answer;
+    return client_send(curl, headers, body);
 }
 
 #define JSON_TYPE "Content-Type: application/json"

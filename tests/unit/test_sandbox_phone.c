@@ -8,7 +8,6 @@
 // GET below /api/v1, or with a body POST below /sandbox.
 static struct answer phone(struct sandbox *sb, const char *path, const char *key, const char *body)
 {
-    struct answer answer = {0};
     char url[512], line[200];
     const char *api = sandbox_freshcaller_url(sb);
     size_t base = strlen(api) - (body || strncmp(path, "sandbox/", 8) == 0 ? strlen("/api/v1") : 0);
@@ -17,25 +16,10 @@ static struct answer phone(struct sandbox *sb, const char *path, const char *key
     snprintf(url, sizeof url, "%.*s/%s", (int)base, api, path);
     snprintf(line, sizeof line, "X-Api-Auth: %s", key);
     headers = curl_slist_append(headers, line);
-    if (body) {
+    if (body)
         headers = curl_slist_append(headers, "Content-Type: application/json");
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    }
     curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 10000L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, client_head);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, client_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    answer.code = curl_easy_perform(curl);
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    if (answer.body != NULL)
-        answer.json = json_loadb(answer.body, answer.length, 0, NULL);
-    return answer;
+    return client_send(curl, headers, body);
 }
 
 static struct answer get(struct sandbox *sb, const char *path)
