@@ -107,7 +107,7 @@ const tests = {
     assert.deepEqual((await reasons()).sort(), ['checkout step entered again on checkout', 'field refused on Postcode']);
     await page.evaluate(() => sessionStorage.clear());
     await page.reload();
-    await chatIs(page, 'on'); // what the chat adds to the page while it loads would be the click's effect
+    await chat(page).waitFor({state: 'attached'}); // what the chat adds to the page while it loads would be the click's effect
     await page.locator('#dead').click();
     await page.clock.runFor(3000);
     assert.deepEqual(await reasons(), ['dead click on Apply']);
