@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "http-front/admin/health.h"
-#include "http-front/admin/health.h"
 #include "http-front/admin/metrics.h"
 #include "http-front/intake/listener.h"
 #include "proto/clock.h"
