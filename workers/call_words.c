@@ -118,7 +118,7 @@ static const char *who(const struct job_context *context)
     const struct event *event = call_words_event(context);
     const char *number = call_words_number(context);
     const char *line = text_line(context->arena, event->name, 512);
-    const char *name = arena_copy(context->arena, line, text_cut(line, NAME_POINTS));
+    const char *name = text_shortened(context->arena, line, NAME_POINTS);
     if (!*name || strcmp(name, number) == 0 || customer_is_phone(name))
         return number;
     return *number ? arena_printf(context->arena, "%s (%s)", name, number) : name;

@@ -43,7 +43,7 @@ static void put_requester(struct job_context *context, json_t *ticket)
     const char *number = call_words_number(context);
     uint64_t omit = context->found.omit;
     const char *line = text_line(context->arena, event->name, 512);
-    const char *name = arena_copy(context->arena, line, text_cut(line, NAME_POINTS));
+    const char *name = text_shortened(context->arena, line, NAME_POINTS);
     if (context->found.contact && !(omit & TICKET_OMIT_REQUESTER)) {
         fields_put_id(ticket, "requester_id", context->found.contact);
         return;

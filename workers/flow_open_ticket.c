@@ -87,20 +87,15 @@ static const char *conversation_of(const struct job_context *context)
     return *conversation ? conversation : first_event(context)->conversation;
 }
 
-static const char *shortened(struct arena *arena, const char *text, size_t points)
-{
-    return arena_copy(arena, text, text_cut(text, points));
-}
-
 // "{cart} · {name}: {first 60 characters}" without what is missing.
 static const char *subject_of(struct job_context *context)
 {
     struct arena *arena = context->arena;
     const struct context *customer = &context->found.context;
     const char *cart = words_cart(arena, customer, SUBJECT_CART);
-    const char *name = shortened(arena, text_line(arena, customer->name, 512), SUBJECT_NAME);
+    const char *name = text_shortened(arena, text_line(arena, customer->name, 512), SUBJECT_NAME);
     const char *words =
-        text_line(arena, shortened(arena, parts_line(arena, first_event(context)), SUBJECT_WORDS), 1024);
+        text_line(arena, text_shortened(arena, parts_line(arena, first_event(context)), SUBJECT_WORDS), 1024);
     if (!*words)
         words = "Chat message";
     if (*name)
@@ -147,7 +142,7 @@ static void put_requester(struct job_context *context, json_t *ticket)
     uint64_t omit = context->found.omit;
     const char *name = *customer->name && !(omit & TICKET_OMIT_NAME) ? customer->name : "";
     const char *user = user_of(context);
-    name = shortened(context->arena, name, 255);
+    name = text_shortened(context->arena, name, 255);
     if (*context->found.closed_ticket && context->job->lane.requester_id && !(omit & TICKET_OMIT_REQUESTER)) {
         fields_put_id(ticket, "requester_id", context->job->lane.requester_id);
         return;

@@ -35,7 +35,7 @@ static const char *prefix_of(const struct job_context *context)
     if (*context->found.chat_agent || !*name)
         return "";
     const char *first = arena_copy(context->arena, name, strcspn(name, " "));
-    first = arena_copy(context->arena, first, text_cut(first, PREFIX_POINTS));
+    first = text_shortened(context->arena, first, PREFIX_POINTS);
     return arena_printf(context->arena, "%s: ", first);
 }
 

@@ -18,7 +18,7 @@ static const char *tag_of(struct arena *arena, const char *wanted)
         if (*at == ',')
             *at = ' ';
     const char *line = text_line(arena, plain, TAG_MAX_BYTES);
-    return text_line(arena, arena_copy(arena, line, text_cut(line, RAISE_TAG_POINTS)), TAG_MAX_BYTES);
+    return text_line(arena, text_shortened(arena, line, RAISE_TAG_POINTS), TAG_MAX_BYTES);
 }
 
 static bool holds(const json_t *tags, const char *tag)

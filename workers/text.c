@@ -175,6 +175,11 @@ size_t text_cut(const char *text, size_t points)
     }
 }
 
+char *text_shortened(struct arena *arena, const char *text, size_t points)
+{
+    return arena_copy(arena, text, text_cut(text, points));
+}
+
 size_t text_piece(const char *text, size_t points, size_t *skip)
 {
     size_t room = text_cut(text, points);

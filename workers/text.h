@@ -36,6 +36,9 @@ size_t text_points(const char *text);
  */
 size_t text_cut(const char *text, size_t points);
 
+/** A copy of those bytes. */
+char *text_shortened(struct arena *arena, const char *text, size_t points);
+
 /**
  * The bytes of the next piece of a text that is sent in several: all of it when it has no more than `points` code
  * points, else up to a paragraph's, line's or word's end (in the second half of the room), else text_cut. *skip: white

@@ -26,7 +26,7 @@ static json_t *tags_of(const struct job_context *context, const struct rules_res
         abort();
     for (size_t i = 0; i < rules->tag_count && json_array_size(tags) < RULES_MOST_TAGS; i++) {
         const char *tag = text_line(context->arena, rules->tags[i], FIELD_MAX_BYTES);
-        const char *cut = arena_copy(context->arena, tag, text_cut(tag, TAG_MAX_POINTS));
+        const char *cut = text_shortened(context->arena, tag, TAG_MAX_POINTS);
         if (*cut && json_array_append_new(tags, json_string(cut)) != 0)
             abort();
     }

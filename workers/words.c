@@ -37,7 +37,7 @@ static const char *said(struct arena *arena, const char *text)
 const char *words_cart(struct arena *arena, const struct context *context, size_t points)
 {
     const char *cart = text_line(arena, context->cart, SHOWN_BYTES);
-    cart = arena_copy(arena, cart, text_cut(cart, points));
+    cart = text_shortened(arena, cart, points);
     return !*cart || context->cart_valid || context->proof == PROOF_SIGNED ? cart : said(arena, cart);
 }
 
