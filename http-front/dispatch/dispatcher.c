@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dispatcher's loop: mail from the committer, frames from the workers, records from the supervisor, and time. The
-// handlers translate; what follows from a thing is in schedule.c, handout.c and outcome.c. After every handler the pump
-// runs once.
+// The dispatcher's loop: mail from the committer (mail.c), frames from the workers, records from the supervisor, and
+// time. The handlers translate; what follows from a thing is in schedule.c, handout.c and outcome.c. After every
+// handler the pump runs once.
 #include "http-front/dispatch/dispatcher.h"
 
 #include <errno.h>
@@ -40,112 +40,13 @@ static int by_time(const struct heap_node *a, const struct heap_node *b)
     return (left->wake_mono_ms > right->wake_mono_ms) - (left->wake_mono_ms < right->wake_mono_ms);
 }
 
-static void leave(struct dispatcher *self, const char *why)
+void dispatcher_leave(struct dispatcher *self, const char *why)
 {
     if (self->left)
         return;
     self->left = true;
     log_info("leaving", "why=%s", why);
     self->options.leave(self->options.leave_arg, self->handing_over);
-}
-
-// ---- mail from the committer
-// --------------------------------------------------------------------------------------------
-
-static void on_accepted(struct dispatcher *self, const struct mail *mail)
-{
-    struct conversation *conversation = schedule_open(self, mail->conversation);
-    if (!conversation)
-        return; // logged; the event is on disk and is found at the next start
-    struct item *item = lanes_item_new(mail->event_kind, mail->seq);
-    item->time_ms = mail->time_ms;
-    item->accepted_ms = mail->accepted_ms;
-    item->request = mail->request;
-    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
-    item->stored = true;
-    item->missed = mail->token != NULL && item->kind != EVENT_CALL; // calls have no webhook that could be missed
-    if (item->missed && self->missing++ == 0)
-        self->missing_since_ms = item->arrived_mono_ms;
-    if (item->kind == EVENT_CUSTOMER_MESSAGE)
-        self->customer_mono_ms = item->arrived_mono_ms;
-    latency_accepted(item);
-    schedule_add(self, conversation, item);
-    if (lanes_is_own(mail->conversation))
-        return;
-    polls_watch(self, conversation, mail->time_ms);
-    if (mail->event_kind == EVENT_CUSTOMER_MESSAGE)
-        refresh_watch(self, conversation);
-}
-
-static void on_committed(struct dispatcher *self, const struct mail *mail)
-{
-    struct token *token = mail->token;
-    self->writing--;
-    if (!mail->ok) {
-        // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next
-        // front begins with what is on disk; what was handed out is in doubt then.
-        self->ledger_lost = true;
-        if (token->kind == TOKEN_CONTROL)
-            control_committed(self, false);
-        if (token->kind == TOKEN_FORGET)
-            forget_committed(self, false);
-        free(token);
-        leave(self, "the ledger cannot be written");
-        return;
-    }
-    switch (token->kind) {
-    case TOKEN_CLAIM:
-        handout_claimed(self, token->out);
-        break;
-    case TOKEN_OUTCOME:
-        outcome_written(self, token->out, mail->hint_left, mail->hint_now);
-        late_deferred(self);
-        break;
-    case TOKEN_LATE:
-        if (token->job_id) {
-            struct link *link = links_find(self->links, token->slot, token->generation);
-            if (link)
-                links_send_ack(self->links, link, token->job_id);
-        }
-        break;
-    case TOKEN_CONTROL:
-        control_committed(self, true);
-        break;
-    case TOKEN_FORGET:
-        forget_committed(self, true);
-        break;
-    case TOKEN_FINISH:
-        metrics_count(token->why);
-        token->side->state = LANE_IDLE;
-        schedule_drop(self, token->side, token->item);
-        schedule_conversation(self, token->side->conversation);
-        break;
-    }
-    free(token);
-}
-
-static void read_mail(struct dispatcher *self)
-{
-    struct mail *mail = mailbox_take_all(self->options.mailbox);
-    while (mail) {
-        struct mail *next = mail->next;
-        switch (mail->kind) {
-        case MAIL_ACCEPTED:
-            on_accepted(self, mail);
-            break;
-        case MAIL_HINT:
-            schedule_hint(self, mail->ticket_id, mail->hint_count, mail->request);
-            break;
-        case MAIL_OFFERED:
-            polls_offered(self, mail->token, (enum accept_result)mail->result);
-            break;
-        case MAIL_COMMITTED:
-            on_committed(self, mail);
-            break;
-        }
-        mail_free(&mail);
-        mail = next;
-    }
 }
 
 // ---- frames from the workers
@@ -280,12 +181,12 @@ static void read_control(struct dispatcher *self)
             on_reaped(self, record.slot, record.generation);
             break;
         case PIPES_CONTROL_STOP:
-            leave(self, "the supervisor said stop");
+            dispatcher_leave(self, "the supervisor said stop");
             break;
         case PIPES_CONTROL_HANDOVER:
             // From here on only what comes in is written. The main thread says when that is over, too.
             self->draining = self->handing_over = true;
-            leave(self, "another front takes over");
+            dispatcher_leave(self, "another front takes over");
             break;
         default:
             log_warn("control_unknown", "kind=%u", record.kind);
@@ -293,7 +194,7 @@ static void read_control(struct dispatcher *self)
     }
     if (result == PIPES_EOF || result == PIPES_BROKEN) {
         self->control_closed = true;
-        leave(self, "the supervisor is gone");
+        dispatcher_leave(self, "the supervisor is gone");
     }
 }
 
@@ -308,7 +209,7 @@ static void beat(struct dispatcher *self)
     self->beat_progress = progress;
     if (self->options.status_fd >= 0 && !stuck &&
         !pipes_write_status(self->options.status_fd, PIPES_STATUS_BEAT, progress + ++self->beats) && errno == EPIPE)
-        leave(self, "the supervisor is gone");
+        dispatcher_leave(self, "the supervisor is gone");
 }
 
 static bool drained(const struct dispatcher *self, uint64_t now)
@@ -405,7 +306,7 @@ static int on_mailbox(zloop_t *loop, zmq_pollitem_t *item, void *arg)
 {
     (void)loop;
     (void)item;
-    read_mail(arg);
+    mail_read(arg);
     return after(arg);
 }
 

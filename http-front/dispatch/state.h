@@ -76,6 +76,10 @@ struct dispatcher {
     _Atomic uint64_t drain_for_ms; // written before wake_fd is
 };
 
+// ---- dispatcher.c
+/** Asks the front once to leave; `why` goes to the log. */
+void dispatcher_leave(struct dispatcher *self, const char *why);
+
 // ---- schedule.c
 /** Looks at a side again after anything about it changed: queues it, sets its timer, or lets it rest. */
 void schedule_consider(struct dispatcher *self, struct side *side);
@@ -149,6 +153,10 @@ void handout_claimed(struct dispatcher *self, struct out *out);
 /** Finishes a waiting item without a step. */
 void handout_finish(struct dispatcher *self, struct side *side, struct item *item, enum metric why);
 
+// ---- mail.c
+/** Everything that is in the mailbox. */
+void mail_read(struct dispatcher *self);
+
 // ---- observe.c
 /** True when handing out this step may change something on the other side. */
 bool observe_writes(const struct dispatcher *self, uint64_t step);
@@ -172,6 +180,13 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
 void outcome_ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id);
 /** The job can never be reported (its worker is dead, or the frame was lost). Reads run again, writes are in doubt. */
 void outcome_lost(struct dispatcher *self, struct out *out, bool worker_died);
+
+// ---- rebuild.c
+/**
+ * A ticket nobody knew was read: its conversation field is the link, and the hint goes on in that conversation's lane.
+ * Sets out->after; the hint's row is the item's no more once another item has it.
+ */
+void rebuild_link(struct dispatcher *self, struct out *out, const struct report *report, struct ledger_batch *batch);
 
 // ---- late.c
 /**
