@@ -17,6 +17,7 @@
 enum {
     ALIVE_MS = 24 * 60 * 60 * 1000, // a conversation that nothing was said in for longer is not open any more
     AGAIN_MS = 60 * 60 * 1000,      // who calls again within it means the same
+    WISH_MS = 7 * ALIVE_MS, // until then an agent calls whom the shop's desk promised to call, holidays included
     CROSS_MS = 500,
 };
 
@@ -64,10 +65,17 @@ static bool alive(struct dispatcher *self, enum ledger_by by, const char *what, 
 bool callers_live(struct dispatcher *self, const struct event *event, struct lane *lane, struct arena *arena)
 {
     const char *own = event->conversation;
-    return alive(self, LEDGER_BY_USER, event->user, own, ALIVE_MS, lane, arena) ||
-           alive(self, LEDGER_BY_PHONE, event->phone, own, ALIVE_MS, lane, arena) ||
-           alive(self, LEDGER_BY_CALLER, event->phone, own, AGAIN_MS, lane, arena) ||
-           alive(self, LEDGER_BY_ASKER, event->user, own, AGAIN_MS, lane, arena);
+    struct lane wish;
+    if (alive(self, LEDGER_BY_USER, event->user, own, ALIVE_MS, lane, arena) ||
+        alive(self, LEDGER_BY_PHONE, event->phone, own, ALIVE_MS, lane, arena))
+        return true;
+    bool called = alive(self, LEDGER_BY_CALLER, event->phone, own, AGAIN_MS, lane, arena);
+    bool asked = event->call.outgoing && alive(self, LEDGER_BY_WISH, event->phone, own, WISH_MS, &wish, arena);
+    if (asked && (!called || wish.updated_ms > lane->updated_ms)) {
+        *lane = wish;
+        return true;
+    }
+    return called || alive(self, LEDGER_BY_ASKER, event->user, own, AGAIN_MS, lane, arena);
 }
 
 static bool leads_to(struct dispatcher *self, enum ledger_by by, const char *what, const struct lane *lane,
@@ -78,14 +86,16 @@ static bool leads_to(struct dispatcher *self, enum ledger_by by, const char *wha
            other.ticket_id == lane->ticket_id;
 }
 
-void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct arena *arena)
+void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct ledger_batch *batch, struct arena *arena)
 {
     char phone[PHONE_BYTES];
     if (strncmp(lane->conversation, "callback:", 9) != 0 || !lane->ticket_id)
         return;
+    struct ticket wish = {lane->conversation, record_now_ms(self)};
     bool by_user = leads_to(self, LEDGER_BY_USER, lane->user, lane, arena) ||
                    leads_to(self, LEDGER_BY_ASKER, lane->user, lane, arena);
-    (void)phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone);
+    if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
+        ledger_put_by(batch, LEDGER_BY_WISH, phone, &wish);
     if (by_user && !leads_to(self, LEDGER_BY_PHONE, phone, lane, arena) &&
         !leads_to(self, LEDGER_BY_CALLER, phone, lane, arena))
         lane->context.phone = "";

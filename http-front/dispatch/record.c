@@ -84,7 +84,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         lane.user = report->user;
     if (report->context_known) {
         lane.context = report->context;
-        callers_doubt_number(self, &lane, arena);
+        callers_doubt_number(self, &lane, batch, arena);
     }
     if (report->mark_ms > lane.mark_ms)
         lane.mark_ms = report->mark_ms;

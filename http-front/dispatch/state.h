@@ -245,10 +245,11 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
 // ---- callers.c
 /** Puts into the batch which conversation, or call, the lane's number and user were last active in. */
 void callers_put(const struct dispatcher *self, const struct lane *lane, struct ledger_batch *batch);
-/** A call-back's lane takes a ticket: if its user led there and its number did not, the number is forgotten. Anybody
- * can type anybody's, whose own calls would be noted there. */
-void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct arena *arena);
-/** The lane of the live conversation, or of the call a short while ago, of that user or number, with its ticket. */
+/** A call-back's lane takes a ticket: its number leads an agent's own calls there for a week. If its user led there and
+ * its number did not, the lane forgets it: anybody can type anybody's, whose own calls would be noted there. */
+void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct ledger_batch *batch, struct arena *arena);
+/** The lane of the live conversation, of the call a short while ago, or, when an agent calls, of the wish for that
+ * call, of that user or number, with its ticket. */
 bool callers_live(struct dispatcher *self, const struct event *event, struct lane *lane, struct arena *arena);
 /** The conversation's ticket was just opened: if its customer called a short while ago, both tickets name each other.
  */

@@ -51,6 +51,7 @@ enum ledger_by {
     LEDGER_BY_CALLER, // a call or call-back, by the number
     LEDGER_BY_ASKER,  // a call-back, by the user who asked for it
     LEDGER_BY_TICKET, // a call or call-back, by the number of the ticket that it is on
+    LEDGER_BY_WISH,   // a call-back, by the number that was typed into its form, whosever it is
 };
 enum ledger_result ledger_by(struct ledger *self, enum ledger_by by, const char *what, struct ticket *out,
                              struct arena *arena);

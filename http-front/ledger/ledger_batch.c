@@ -179,7 +179,8 @@ void ledger_put_ticket(struct ledger_batch *self, uint64_t ticket_id, const stru
 
 size_t ledger_by_key(char out[LEDGER_BY_BYTES], enum ledger_by by, const char *what)
 {
-    static const char *const prefixes[] = {"by-phone:", "by-user:", "by-caller:", "by-asker:", "by-ticket:"};
+    static const char *const prefixes[] = {
+        "by-phone:", "by-user:", "by-caller:", "by-asker:", "by-ticket:", "by-wish:"};
     size_t size = strlen(what);
     size_t prefix = strlen(prefixes[by]);
     if (size == 0 || size > ID_MAX)

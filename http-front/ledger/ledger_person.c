@@ -303,6 +303,13 @@ static bool is_keyed_by_person(const struct ledger_person *self, const struct ro
     return (key_after(row, "by-phone:", what) || key_after(row, "by-caller:", what)) && is_phone(self, what);
 }
 
+// It goes with the number, and leads to nobody: the number may have been typed by anybody.
+static bool is_keyed_by_typed_number(const struct ledger_person *self, const struct row *row)
+{
+    char what[LEDGER_BY_BYTES];
+    return key_after(row, "by-wish:", what) && is_phone(self, what);
+}
+
 static bool is_keyed_by_ticket(const struct ledger_person *self, const struct row *row)
 {
     char what[LEDGER_BY_BYTES];
@@ -326,7 +333,8 @@ static bool theirs_TICKET(struct ledger_person *self, const struct row *row)
     struct ticket ticket;
     return (decode(self, RECORD_ticket, row, &ticket) &&
             has(&self->names[PERSON_CONVERSATIONS], ticket.conversation)) ||
-           (!is_numbered(row) && (is_keyed_by_person(self, row) || is_keyed_by_ticket(self, row)));
+           (!is_numbered(row) &&
+            (is_keyed_by_person(self, row) || is_keyed_by_typed_number(self, row) || is_keyed_by_ticket(self, row)));
 }
 
 // The key is the conversation, NUL, and two numbers.

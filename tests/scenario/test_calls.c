@@ -184,6 +184,11 @@ static void a_shopper_is_called_back(void **state)
     assert_int_equal(sandbox_entries_with(sb, ticket, "Request browser-0001"), 1);
     ticket_is_raised(s, ticket, 3, "call-back");
 
+    // Nobody knows whose number that is; an agent who calls it does what was asked.
+    int64_t back = sandbox_phone_dials(sb, "+442079460999", "Anna Berg");
+    sandbox_phone_ends(sb, back, 80, SANDBOX_PHONE_ANSWERED);
+    call_is_noted(s, ticket, back, 1, SOON_MS);
+
     // By the number, and by nothing: a ticket of its own, and one only.
     shopper_asks(s, "browser-0002", "020 7946 0101", "A.", "", 200);
     assert_true(sandbox_wait_entry(sb, ticket, "Request browser-0002", SOON_MS));

@@ -107,17 +107,20 @@ static void names_are_compared_whole(void **state)
         const char *what, *conversation;
     } theirs[] = {{LEDGER_BY_CALLER, "+4930123456", "call:5"},
                   {LEDGER_BY_ASKER, "u1", "call:5"},
-                  {LEDGER_BY_TICKET, "1", "call:5"}},
+                  {LEDGER_BY_TICKET, "1", "call:5"},
+                  {LEDGER_BY_WISH, "+4930123456", "callback:typed-by-another"}},
       others[] = {{LEDGER_BY_CALLER, "+49301234567", "call:51"},
                   {LEDGER_BY_CALLER, "+49301234561", "call:52"},
                   {LEDGER_BY_PHONE, "+49301234561", "c2"},
                   {LEDGER_BY_ASKER, "u12", "call:51"},
                   {LEDGER_BY_USER, "u11", "c2"},
                   {LEDGER_BY_TICKET, "10", "call:51"},
+                  {LEDGER_BY_WISH, "+49301234567", "callback:typed-by-another"},
                   {LEDGER_BY_TICKET, "11", "call:52"}};
     struct lane lane = lane_of("call:5", "u1", "", "+49 30 123456");
     lane.ticket_id = 1;
     knows(f, lane);
+    knows(f, lane_of("callback:typed-by-another", "u13", "", ""));
     lane = lane_of("call:51", "u12", "", "+49 30 1234567");
     lane.ticket_id = 10;
     knows(f, lane);
@@ -134,13 +137,14 @@ static void names_are_compared_whole(void **state)
     json_decref(answer);
     answer = forgotten(f, "+49 30 123456", "");
     assert_int_equal(rows_of(answer, "lanes"), 1);
-    assert_int_equal(rows_of(answer, "tickets"), 4); // and the ticket's own
+    assert_int_equal(rows_of(answer, "tickets"), 5); // and the ticket's own
     json_decref(answer);
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
         assert_false(has_by(f, theirs[i].by, theirs[i].what));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_true(has_by(f, others[i].by, others[i].what));
     assert_true(has_lane(f, "call:51"));
+    assert_true(has_lane(f, "callback:typed-by-another"));
 }
 
 // Freshchat keeps a number as its customer wrote it; the rows by number hold it whole.

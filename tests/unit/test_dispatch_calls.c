@@ -153,6 +153,76 @@ static void a_number_that_anybody_typed_leads_to_nobody_elses_ticket(void **stat
     assert_int_equal(joined_by_call(f, "54"), 43);
 }
 
+// The ticket that an agent's call to PHONE is said to join.
+static uint64_t joined_by_agents_call(struct fixture *f, const char *id)
+{
+    struct worker *w;
+    char key[64], lane[64];
+    snprintf(key, sizeof key, "freshcaller:call:%s:1", id);
+    snprintf(lane, sizeof lane, "call:%s", id);
+    struct event event = {.kind = EVENT_CALL,
+                          .key = key,
+                          .conversation = lane,
+                          .phone = PHONE,
+                          .time_ms = wall(),
+                          .call = {.id = strtoull(id, NULL, 10), .outgoing = true, .state = CALL_ANSWERED}};
+    assert_int_equal(committer_accept(f->committer, &event), ACCEPT_STORED);
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    uint64_t ticket = job.live_ticket;
+    send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+    await_ack(w, job.job_id);
+    return ticket;
+}
+
+static void an_agents_call_finds_the_ticket_of_who_asked_for_it(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    f->config.freshcaller.country_code = (char[]){"44"};
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    chats(f, "c1", 42, "+31 20 123 45 67"); // of the fixture's user "u"
+    asks(f, "a", "u");
+    struct job job = expect_job(f, STEP_JOIN_CALL, &w);
+    send_report(
+        w, &job,
+        (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .context_known = true, .context = {.phone = PHONE}});
+    await_ack(w, job.job_id);
+    assert_int_equal(joined_by_call(f, "51"), 0); // anybody's
+    assert_int_equal(joined_by_agents_call(f, "52"), 42);
+    // Asked for in the evening, and called after two days, by another front.
+    struct lane lane, later;
+    assert_int_equal(ledger_lane(f->ledger, "callback:a", &lane, f->arena), LEDGER_OK);
+    assert_string_equal(lane.context.phone, "");
+    lane.updated_ms -= 2 * (uint64_t)DAY;
+    knows(f, lane);
+    end(f);
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    assert_int_equal(joined_by_call(f, "53"), 0);
+    assert_int_equal(joined_by_agents_call(f, "54"), 42);
+    // What is later than the wish is what the agent's call is about.
+    rings(f, "55", "");
+    job = expect_job(f, STEP_JOIN_CALL, &w);
+    send_report(
+        w, &job,
+        (struct report){.outcome = OUTCOME_DONE, .ticket_id = 43, .context_known = true, .context = {.phone = PHONE}});
+    await_ack(w, job.job_id);
+    assert_int_equal(joined_by_agents_call(f, "56"), 43);
+    assert_int_equal(ledger_lane(f->ledger, "call:55", &later, f->arena), LEDGER_OK);
+    lane.updated_ms -= 6 * (uint64_t)DAY;
+    knows(f, lane);
+    later.updated_ms -= (uint64_t)DAY;
+    knows(f, later);
+    end(f);
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    assert_int_equal(joined_by_agents_call(f, "57"), 0);
+}
+
 static void who_was_silent_for_a_day_is_not_live(void **state)
 {
     struct fixture *f = *state;
@@ -473,6 +543,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_live_conversations_ticket_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_number_that_anybody_typed_leads_to_nobody_elses_ticket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_agents_call_finds_the_ticket_of_who_asked_for_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_silent_for_a_day_is_not_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_dials_again_gets_one_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_calls_ticket_in_doubt_outlives_its_dead_letter, set_up, tear_down),
