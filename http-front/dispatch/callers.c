@@ -18,7 +18,6 @@ enum {
     ALIVE_MS = 24 * 60 * 60 * 1000, // a conversation that nothing was said in for longer is not open any more
     AGAIN_MS = 60 * 60 * 1000,      // who calls again within it means the same
     WISH_MS = 7 * ALIVE_MS, // until then an agent calls whom the shop's desk promised to call, holidays included
-    CROSS_MS = 500,
 };
 
 struct caller {
@@ -103,11 +102,8 @@ void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct led
 
 static void tell(struct dispatcher *self, const char *conversation, const char *words, struct ledger_batch *batch)
 {
-    struct conversation *told = schedule_open(self, conversation);
-    // The other lane is idle and could go at once, before the batch that holds its event is on disk.
-    struct followup notice = {.kind = EVENT_NOTICE, .delay_ms = CROSS_MS, .reason = words};
-    if (told) // else logged; a reference is no promise
-        record_followup(self, told, batch, &notice);
+    struct followup notice = {.kind = EVENT_NOTICE, .reason = words};
+    followup_put(self, conversation, batch, &notice);
 }
 
 void callers_cross(struct dispatcher *self, const struct conversation *conversation, struct ledger_batch *batch)

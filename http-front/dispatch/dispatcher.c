@@ -368,14 +368,15 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->conversations = zhashx_new();
     self->callers = zlistx_new();
     self->sections = zlistx_new();
+    self->followups = zlistx_new();
     self->suspects = zlistx_new();
     self->deferred = zlistx_new();
     self->jobs = jobs_new();
     self->links = links_new(config->runtime_dir, ledger_epoch(options->ledger), (uint32_t)config->workers.in_flight);
     self->gates = gates_new(config);
     make_heaps(self);
-    if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->sections || !self->suspects ||
-        !self->deferred)
+    if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->sections || !self->followups ||
+        !self->suspects || !self->deferred)
         abort();
 
     char endpoint[PIPES_ENDPOINT_BYTES];
@@ -454,6 +455,7 @@ void dispatcher_free(struct dispatcher **self)
     zlistx_destroy(&old->deferred);
     callers_free(old);
     sections_free(old);
+    followup_free(old);
     zlistx_destroy(&old->suspects);
     links_free(&old->links);
     gates_free(&old->gates);

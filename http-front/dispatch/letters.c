@@ -91,7 +91,7 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
     if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
         steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {
         struct followup notice = {.kind = EVENT_NOTICE, .reason = cause};
-        record_followup(self, conversation, batch, &notice);
+        followup_put(self, conversation->id, batch, &notice);
     }
     // A refused reply does not take the replies behind it along: it counts as delivered, so the list read passes it.
     out->after = item->kind == EVENT_HINT && entry_named ? AFTER_AGAIN : AFTER_FINISH;

@@ -37,6 +37,7 @@ static void on_committed(struct dispatcher *self, const struct mail *mail)
 {
     struct token *token = mail->token;
     self->writing--;
+    followup_committed(self, token, mail->ok);
     if (!mail->ok) {
         // What is in memory is ahead of the disk, and RocksDB writes nothing more until it is opened anew. The next
         // front begins with what is on disk; what was handed out is in doubt then.

@@ -128,7 +128,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
     item->not_before_mono_ms = report->delay_ms ? (uint64_t)clock_mono_ms() + report->delay_ms : 0;
     lanes_set_bytes(&item->look, NULL, 0);
     for (size_t i = 0; i < report->followups.count; i++)
-        record_followup(self, out->side->conversation, batch, &report->followups.items[i]);
+        followup_put(self, out->side->conversation->id, batch, &report->followups.items[i]);
     if (report->worth_cents)
         item->worth_cents = report->worth_cents;
     if (report->next_step == STEP_NONE) {

@@ -120,6 +120,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
 static void submit(struct dispatcher *self, const struct commit *template, const struct token *token)
 {
     if (self->ledger_lost) {
+        followup_submitted(self, template->batch, NULL);
         // Nothing more of what is in memory may reach the disk: it is ahead by what could not be written.
         struct ledger_batch *batch = template->batch;
         ledger_batch_free(&batch);
@@ -133,6 +134,7 @@ static void submit(struct dispatcher *self, const struct commit *template, const
     *kept = *token;
     *commit = *template;
     commit->token = kept;
+    followup_submitted(self, template->batch, kept);
     self->writing++;
     committer_submit(self->options.committer, commit);
 }
@@ -225,32 +227,4 @@ void record_history(struct dispatcher *self, struct ledger_batch *batch, const c
 {
     struct history history = {conversation, record_now_ms(self), what, ticket_id, id, took_ms, self->request};
     ledger_put_history(batch, ledger_next(self->options.ledger), &history);
-}
-
-void record_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
-                     const struct followup *followup)
-{
-    uint64_t now = (uint64_t)clock_wall_ms();
-    struct item *item = lanes_item_new(followup->kind, ledger_next(self->options.ledger));
-    item->time_ms = now;
-    item->accepted_ms = now;
-    item->arrived_mono_ms = (uint64_t)clock_mono_ms();
-    item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
-    item->stored = true;
-    item->request = self->request; // a part of what asked for it
-    struct event event = {.kind = followup->kind,
-                          .request = item->request,
-                          .key = "",
-                          .conversation = conversation->id,
-                          .conversation_twin = "",
-                          .channel = "",
-                          .user = "",
-                          .actor = "",
-                          .message = "",
-                          .time_ms = now,
-                          .accepted_ms = now,
-                          .round = followup->round,
-                          .reason = followup->reason};
-    record_pending(batch, item, &event);
-    schedule_add(self, conversation, item);
 }

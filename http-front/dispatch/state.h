@@ -40,6 +40,7 @@ struct dispatcher {
     zlistx_t *deferred;                           // reports (struct record_buffer) whose item is being written
     zlistx_t *callers;                            // callers.c: numbers that a ticket is being opened for
     zlistx_t *sections;                           // sections.c: tickets that are being read and put
+    zlistx_t *followups;                          // followup.c: work whose batch is not on disk yet
     zlistx_t *suspects;                           // sides that wait for a worker with nothing else to do
     uint64_t gate_wake_ms;                        // when a gate that held something up should be tried again; 0 = none
     struct control *console;                      // deskbellctl's socket
@@ -211,9 +212,6 @@ void record_about(struct dispatcher *self, uint64_t request);
 /** Adds a line to the conversation's history. */
 void record_history(struct dispatcher *self, struct ledger_batch *batch, const char *conversation, const char *what,
                     uint64_t ticket_id, const char *id, uint64_t took_ms);
-/** Adds work that a report or a dead letter asks for, to the batch and to its lane. */
-void record_followup(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
-                     const struct followup *followup);
 /** The wall clock for records that expire: it never falls behind what was believed before. */
 uint64_t record_now_ms(const struct dispatcher *self);
 /** Merges what a report says of the conversation into its record and the batch. True when anything changed. */
@@ -241,6 +239,17 @@ void record_pending(struct ledger_batch *batch, const struct item *item, const s
 /** The event of an item that has one in the ledger, or a hint's. False when the ledger cannot be read or lacks it. */
 bool record_event(struct dispatcher *self, const struct side *side, const struct item *item, struct event *event,
                   struct arena *arena);
+
+// ---- followup.c
+/** Adds work that a report or a dead letter asks for to the batch, and to its conversation's lane once that is on disk.
+ */
+void followup_put(struct dispatcher *self, const char *conversation, struct ledger_batch *batch,
+                  const struct followup *followup);
+/** The batch goes to the committer with this token; NULL: it never will, and what was put into it is forgotten. */
+void followup_submitted(struct dispatcher *self, const struct ledger_batch *batch, const struct token *token);
+/** The batch with that token is on disk, or could not be written. Before anything else that follows from it. */
+void followup_committed(struct dispatcher *self, const struct token *token, bool ok);
+void followup_free(struct dispatcher *self);
 
 // ---- callers.c
 /** Puts into the batch which conversation, or call, the lane's number and user were last active in. */
