@@ -9,10 +9,17 @@
 #include <strings.h>
 
 #include "workers/text.h"
+#include "workers/text_history.h"
 
 // More HTML than this is not read. libxml2's time grows with the square of the attributes of one tag (seconds for a
 // quarter of a megabyte, and this thread serves everybody), so a tag longer than TAG_MAX_BYTES ends the parsing.
-enum { HTML_MAX_BYTES = 1 << 18, TAG_MAX_BYTES = 24 << 10, FEED_BYTES = 4096, QUOTE_DEPTH_SHOWN = 8 };
+enum {
+    HTML_MAX_BYTES = 1 << 18,
+    TAG_MAX_BYTES = 24 << 10,
+    FEED_BYTES = 4096,
+    LINE_MAX_BYTES = 1024,
+    QUOTE_DEPTH_SHOWN = 8
+};
 
 struct writer {
     struct text_buf out;
@@ -27,6 +34,13 @@ struct writer {
     int quotes;            // depth of <blockquote>
     int preformatted;
     bool full;
+    size_t line_from; // where the present line began in `out`, with the line ends before it
+    // only with TEXT_HTML_NO_QUOTES:
+    const xmlNode *last_words; // see text_history_last_words
+    bool past_words;           // they were written
+    const xmlNode *answered;   // the quote with answers in it that the walk is in
+    bool introduced;           // the line that introduces a quote was left out just before
+    bool ended;                // the rest is history
 };
 
 // ---- writing --------------------------------------------------------------------------------------------------------
@@ -43,7 +57,9 @@ static void want_break(struct writer *self, int breaks)
 static void write_point(struct writer *self, unsigned point)
 {
     size_t before = self->out.length;
+    self->introduced = false;
     if (self->breaks && self->out.length) {
+        self->line_from = before;
         text_buf_add(&self->out, self->breaks > 1 ? "\n\n" : "\n");
         self->has_line = false;
     }
@@ -87,8 +103,7 @@ static void write_text(struct writer *self, const char *text)
     }
 }
 
-// ---- what an element is
-// ----------------------------------------------------------------------------------------------
+// ---- what an element is ---------------------------------------------------------------------------------------------
 
 static bool named(const xmlNode *node, const char *const *names)
 {
@@ -112,26 +127,42 @@ static const char *attribute(struct arena *arena, const xmlNode *node, const cha
     return copy;
 }
 
-// Whether the class list has a word that mail programs and Freshdesk use for what was said before, or for a signature.
-static bool is_history(struct arena *arena, const xmlNode *node)
+// The last line that was written, when it introduces the quote that comes now, is taken back. False: it does not.
+static bool take_introduction(struct writer *self, bool marked)
 {
-    static const char *const words[] = {"freshdesk_quote", "gmail_quote",     "gmail_extra",         "yahoo_quoted",
-                                        "moz-cite-prefix", "gmail_signature", "freshdesk_signature", "moz-signature",
-                                        "fd-signature",    "signature",       "quoted-text",         "divRplyFwdMsg"};
-    if (is_named(node, "blockquote"))
-        return true;
-    if (!node->properties)
+    const char *line = text_line(self->out.arena, self->out.data + self->line_from, LINE_MAX_BYTES);
+    if (!self->has_line || !text_history_introduces(line, marked))
         return false;
-    const char *lists[] = {attribute(arena, node, "class"), attribute(arena, node, "id")};
-    for (size_t list = 0; list < 2; list++)
-        for (const char *at = lists[list]; *at;) {
-            size_t length = strcspn(at, " ");
-            for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-                if (strlen(words[i]) == length && strncasecmp(at, words[i], length) == 0)
-                    return true;
-            at += length + (at[length] == ' ');
-        }
-    return false;
+    text_buf_cut(&self->out, self->line_from);
+    self->has_line = self->gap = false;
+    self->breaks = 2;
+    return true;
+}
+
+// A quote is left out only where something besides the quote says that it is history: what an agent quotes to the
+// customer (the shop's terms) looks the same.
+static bool is_quoted_history(struct writer *self, const xmlNode *node, enum text_history mark)
+{
+    bool marked = mark != TEXT_HISTORY_NONE;
+    if (mark == TEXT_HISTORY_FRESHDESK || self->answered || self->introduced || take_introduction(self, marked))
+        return true;
+    return text_history_begins(self->out.arena, node, marked) || (marked && self->past_words);
+}
+
+static bool is_history(struct writer *self, const xmlNode *node)
+{
+    enum text_history mark = text_history_mark(self->out.arena, node);
+    if (is_named(node, "blockquote"))
+        return mark == TEXT_HISTORY_SIGNATURE || is_quoted_history(self, node, mark);
+    if (mark == TEXT_HISTORY_HEADER)
+        self->introduced = true;
+    if (mark == TEXT_HISTORY_REST)
+        self->ended = true;
+    if (mark == TEXT_HISTORY_QUOTE && !self->answered && text_history_answered(self->out.arena, node)) {
+        self->answered = node;
+        return false;
+    }
+    return mark != TEXT_HISTORY_NONE;
 }
 
 static bool is_skipped(struct writer *self, const xmlNode *node)
@@ -140,7 +171,7 @@ static bool is_skipped(struct writer *self, const xmlNode *node)
                                          "svg",    "canvas", "select", "audio", "video",    "map",    NULL};
     if (named(node, hidden))
         return true;
-    return (self->flags & TEXT_HTML_NO_QUOTES) && is_history(self->out.arena, node);
+    return (self->flags & TEXT_HTML_NO_QUOTES) && is_history(self, node);
 }
 
 // Line ends an element sets before and after itself.
@@ -154,8 +185,7 @@ static int breaks_of(const xmlNode *node)
     return named(node, paragraphs) ? 2 : named(node, lines) ? 1 : 0;
 }
 
-// ---- elements with words of their own
-// --------------------------------------------------------------------------------
+// ---- elements with words of their own -------------------------------------------------------------------------------
 
 // Items are counted in the list's own node, which nobody else uses.
 static const char *list_mark(struct arena *arena, xmlNode *node)
@@ -246,22 +276,36 @@ static void leave(struct writer *self, const xmlNode *node)
         self->preformatted--;
     if (is_named(node, "li"))
         self->mark = NULL;
+    if (node == self->answered)
+        self->answered = NULL;
     want_break(self, breaks_of(node));
+}
+
+// Where to go on inside an element: in a quote with answers, at its first quote.
+static xmlNode *first_inside(struct writer *self, xmlNode *node)
+{
+    xmlNode *first = self->answered == node ? text_history_answered(self->out.arena, node) : NULL;
+    return first ? first : node->children;
 }
 
 static void walk(struct writer *self, xmlNode *root)
 {
     xmlNode *node = root;
-    while (node && !self->full) {
+    if (self->flags & TEXT_HTML_NO_QUOTES)
+        self->last_words = text_history_last_words(self->out.arena, root);
+    self->past_words = !self->last_words;
+    while (node && !self->full && !self->ended) {
         bool inside = node->type == XML_ELEMENT_NODE && !is_skipped(self, node);
         if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
             write_text(self, (const char *)node->content);
+        if (node == self->last_words)
+            self->past_words = true;
         if (inside)
             enter(self, node);
         else if (node->type == XML_ELEMENT_NODE)
             want_break(self, breaks_of(node)); // what stood around it stays apart
         if (inside && node->children) {
-            node = node->children;
+            node = first_inside(self, node);
             continue;
         }
         if (inside)

@@ -9,7 +9,7 @@
 
 enum text_html_flags {
     TEXT_HTML_ALL = 0,
-    TEXT_HTML_NO_QUOTES = 1, // leave out quoted history and signatures, as mail programs and Freshdesk mark them
+    TEXT_HTML_NO_QUOTES = 1, // leave out quoted history and signatures (text_history.h); other quotes stay
 };
 
 /**

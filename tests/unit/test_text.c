@@ -330,8 +330,85 @@ static void quoted_history_and_signatures_can_be_left_out(void **state)
         "</blockquote></blockquote></div><div class=\"x gmail_signature\">Anna, Acme</div>";
     (void)state;
     reads(reply, TEXT_HTML_NO_QUOTES, "Yes.");
-    reads("<div>Yes.<blockquote>no</blockquote>And more.</div>", TEXT_HTML_NO_QUOTES, "Yes.\n\nAnd more.");
     assert_non_null(strstr(text_html_plain(arena, reply, TEXT_HTML_ALL, 1000), "older"));
+}
+
+static void a_quote_that_the_agent_wrote_stays(void **state)
+{
+    (void)state;
+    reads("Our terms say:<blockquote>Return within 30 days</blockquote>so yes.", TEXT_HTML_NO_QUOTES,
+          "Our terms say:\n\n> Return within 30 days\n\nso yes.");
+    reads("<div>Our terms say:</div><blockquote><p>One<br>two</p><p>three</p></blockquote>", TEXT_HTML_NO_QUOTES,
+          "Our terms say:\n\n> One\n> two\n\n> three");
+    reads("<p>On Monday at 10:20 you wrote:</p><blockquote>It is cold</blockquote><p>Why?</p>", TEXT_HTML_NO_QUOTES,
+          "On Monday at 10:20 you wrote:\n\n> It is cold\n\nWhy?");
+    reads("<p>On 3 March 2025 at 10:20 our driver wrote:</p><blockquote>Nobody home</blockquote>", TEXT_HTML_NO_QUOTES,
+          "On 3 March 2025 at 10:20 our driver wrote:\n\n> Nobody home");
+    // what Gmail's quote button makes has the mark of its replies
+    reads("<div>We say:<blockquote class=\"gmail_quote\" style=\"margin:0\">30 days</blockquote>so yes.</div>",
+          TEXT_HTML_NO_QUOTES, "We say:\n\n> 30 days\n\nso yes.");
+    reads("<p>a</p><blockquote type=\"cite\">b</blockquote><p>c</p>", TEXT_HTML_NO_QUOTES, "a\n\n> b\n\nc");
+    reads("<blockquote>a<blockquote>b</blockquote></blockquote>c", TEXT_HTML_NO_QUOTES, "> a\n\n> > b\n\nc");
+}
+
+static void histories_of_mail_programs_are_left_out(void **state)
+{
+#define HISTORY_LINE                                                                                                   \
+    "On Mon, 3 Mar 2025 at 10:20, Anna Berg &lt;<a href=\"mailto:a@x.example\">a@x.example</a>&gt; wrote:"
+    static const char *const yes[] = {
+        // Freshdesk
+        "<div>Yes.</div><div class='freshdesk_quote'><blockquote class='freshdesk_quote'>" HISTORY_LINE
+        "<div>old</div></blockquote></div>",
+        "<blockquote class='freshdesk_quote'>old</blockquote><p>Yes.</p>",
+        // Gmail, now and before
+        "<div dir=\"ltr\">Yes.</div><br><div class=\"gmail_quote gmail_quote_container\"><div dir=\"ltr\" "
+        "class=\"gmail_attr\">" HISTORY_LINE "<br></div><blockquote class=\"gmail_quote\">old<blockquote>older"
+        "</blockquote></blockquote></div>",
+        "<div>Yes.</div><div class=\"gmail_extra\"><br><div class=\"gmail_quote\">" HISTORY_LINE
+        "<br><blockquote class=\"gmail_quote\">old</blockquote></div><br></div>",
+        // Thunderbird, above and below
+        "<p>Yes.</p><div class=\"moz-cite-prefix\">Am 03.03.25 um 10:20 schrieb Anna:<br></div>"
+        "<blockquote type=\"cite\">old</blockquote><div class=\"moz-signature\">-- <br>Ben</div>",
+        "<div class=\"moz-cite-prefix\">x<br></div><blockquote type=\"cite\">old</blockquote><p>Yes.</p>",
+        // Apple Mail, above and below
+        "Yes.<br><div><br><blockquote type=\"cite\"><div>On 3 Mar 2025, at 10:20, Anna &lt;a@x.example&gt; wrote:</div>"
+        "<br><div>old</div></blockquote></div><br>",
+        "<div><blockquote type=\"cite\"><div>On 3 Mar 2025, at 10:20, Anna wrote:</div>old</blockquote></div>Yes.",
+        // Outlook: on the web, on the desk, for the Mac, in the pocket
+        "<div>Yes.</div><div id=\"appendonsend\"></div><hr><div id=\"divRplyFwdMsg\"><b>From:</b> Anna</div><div>old"
+        "</div><p>older</p>",
+        "<div>Yes.</div><div id=\"x_x_divRplyFwdMsg\">From: Anna</div>old",
+        "<div class=\"WordSection1\"><p>Yes.</p><div><div style=\"border:none;border-top:solid #E1E1E1 1.0pt;padding:"
+        "3.0pt 0cm 0cm 0cm\"><p><b>Von:</b> Anna <br><b>Gesendet:</b> Montag</p></div></div><p>old</p></div>",
+        "<div>Yes.</div><span id=\"OLK_SRC_BODY_SECTION\"><div>From: Anna</div>old</span>",
+        "<div>Yes.</div><div id=\"mail-editor-reference-message-container\">From: Anna<br>old</div>",
+        // Yahoo, Proton
+        "<div>Yes.</div><div id=\"yahoo_quoted_123\" class=\"ydp1yahoo_quoted\"><div>On Monday</div>old</div>",
+        "<div>Yes.</div><div class=\"protonmail_quote\">On Monday Anna wrote:<br><blockquote "
+        "class=\"protonmail_quote\" type=\"cite\">old</blockquote></div>",
+        // whose mark was lost on the way
+        "<p>Yes.</p><p>" HISTORY_LINE "</p><blockquote>old</blockquote>",
+        "<p>Yes.</p><p>On 3 March 2025 at 10:20 AM, Anna Berg wrote:</p><blockquote>old</blockquote>",
+        "<p>Yes.</p><p>Am 3.3.2025 um 10:20 Uhr schrieb Anna Berg:</p><blockquote>old</blockquote>",
+        "<p>Yes.</p><p>Le lun. 3 mars 2025 \xc3\xa0 10:20, Anna a \xc3\xa9"
+        "crit :</p><blockquote>old</blockquote>",
+        "<p>" HISTORY_LINE "</p><blockquote>old</blockquote><p>Yes.</p>",
+        // no line, but nothing after it
+        "Yes.<blockquote type=\"cite\">old</blockquote><br><div class=\"signature\">Ben</div>",
+        "Yes.<blockquote class=\"gmail_quote\">old</blockquote><blockquote type=cite>older</blockquote>",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        reads(yes[i], TEXT_HTML_NO_QUOTES, "Yes.");
+    // answers between the quotes, as Gmail writes them, are the agent's
+    reads("<div class=\"gmail_quote\"><div class=\"gmail_attr\">" HISTORY_LINE
+          "</div><blockquote class=\"gmail_quote\">Is it red?</blockquote><div>It is.</div><blockquote "
+          "class=\"gmail_quote\">Is it warm?</blockquote><div>Very.</div></div><div>Ben</div>",
+          TEXT_HTML_NO_QUOTES, "It is.\n\nVery.\nBen");
+    reads("<p>Is it?</p><blockquote type=\"cite\">" HISTORY_LINE "<br>red?</blockquote><p>Yes.</p><blockquote "
+          "type=\"cite\">warm?</blockquote><p>Very.</p><blockquote type=\"cite\">bye</blockquote>",
+          TEXT_HTML_NO_QUOTES, "Is it?\n\nYes.\n\n> warm?\n\nVery.");
+#undef HISTORY_LINE
 }
 
 static void html_is_told_from_text_with_angle_brackets(void **state)
@@ -445,6 +522,8 @@ int main(void)
         cmocka_unit_test(hostile_html_gives_text_only),
         cmocka_unit_test(no_html_breaks_anything),
         cmocka_unit_test(quoted_history_and_signatures_can_be_left_out),
+        cmocka_unit_test(a_quote_that_the_agent_wrote_stays),
+        cmocka_unit_test(histories_of_mail_programs_are_left_out),
         cmocka_unit_test(html_is_told_from_text_with_angle_brackets),
         cmocka_unit_test(every_part_kind_has_a_readable_form),
         cmocka_unit_test(a_huge_message_is_cut_and_says_so),
