@@ -211,14 +211,37 @@ static void write_image(struct writer *self, const xmlNode *node)
         write_text(self, *label ? label : "[image]");
 }
 
+// The address of a mailto: or tel: link without the spaces that people set, NULL for other links.
+static const char *bare_address(struct arena *arena, const char *target, bool *phone)
+{
+    *phone = strncasecmp(target, "tel:", 4) == 0;
+    if (!*phone)
+        return strncasecmp(target, "mailto:", 7) == 0 ? text_words(arena, target + 7) : NULL;
+    struct text_buf number = text_buf_new(arena);
+    for (const char *at = text_words(arena, target + 4); *at; at++)
+        if (strncmp(at, "%20", 3) == 0)
+            at += 2;
+        else
+            text_buf_add_bytes(&number, at, 1);
+    return number.data;
+}
+
+static const char *digits_of(struct arena *arena, const char *text)
+{
+    struct text_buf digits = text_buf_new(arena);
+    for (; *text; text++)
+        if ((*text >= '0' && *text <= '9') || *text == '+')
+            text_buf_add_bytes(&digits, text, 1);
+    return digits.data;
+}
+
 // The address behind a label, unless the label says it already.
 static void write_target(struct writer *self, const xmlNode *node)
 {
     struct arena *arena = self->out.arena;
     const char *target = attribute(arena, node, "href");
-    const char *bare = strncasecmp(target, "mailto:", 7) == 0 ? target + 7
-                       : strncasecmp(target, "tel:", 4) == 0  ? target + 4
-                                                              : NULL;
+    bool phone;
+    const char *bare = bare_address(arena, target, &phone);
     if (!bare && !text_is_link(target))
         return;
     const char *shown = bare ? bare : target;
@@ -229,6 +252,8 @@ static void write_target(struct writer *self, const xmlNode *node)
         write_text(self, shown);
         return;
     }
+    if (phone && strcmp(digits_of(arena, label), digits_of(arena, shown)) == 0)
+        return;
     // "example.com" and "https://example.com/" say the same
     const char *host = strstr(target, "://");
     host = host ? host + 3 : shown;

@@ -203,6 +203,13 @@ static void links_are_kept(void **state)
     reads("<a href=\"mailto:x@a.example\">x@a.example</a>", 0, "x@a.example");
     reads("<a href=\"mailto:x@a.example\">write</a>", 0, "write (x@a.example)");
     reads("<a href=\"tel:+4912\">call</a>", 0, "call (+4912)");
+    reads("<a href=\"tel:+31 20\xc2\xa0"
+          "123\">call</a>",
+          0, "call (+3120123)");
+    reads("<a href=\"TEL:%20+31%2020%20123;ext=4\">call</a>", 0, "call (+3120123;ext=4)");
+    reads("<a href=\"tel:+31-20-123\">+31 (20) 123</a>", 0, "+31 (20) 123");
+    reads("<a href=\"mailto: x@a.example\">write</a>", 0, "write (x@a.example)");
+    reads("<a href=\"tel:\">call</a>", 0, "call");
     reads("<a href=\"javascript:alert(1)\">click</a>", 0, "click");
     reads("<a href=\"data:text/html,x\">click</a>", 0, "click");
     reads("<ul><li><a href=\"https://a.example\">https://a.example</a></li></ul>", 0, "- https://a.example");
