@@ -45,7 +45,7 @@
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
     X(19, 4, job)                                                                                                      \
-    X(20, 4, report)                                                                                                   \
+    X(20, 5, report)                                                                                                   \
     X(21, 1, census)                                                                                                   \
     X(22, 1, hello)                                                                                                    \
     X(23, 1, ack)                                                                                                      \
@@ -303,7 +303,8 @@
     U64(listed_ms, ANY_U64)           /* v2 */                                                                         \
     REC(leg, leg)                     /* v3: calls: what the ticket was told; id 0: nothing new */                     \
     U64(delay_ms, 86400000)           /* v3: after DONE: the next step waits this long */                              \
-    BOOL(observed)                    /* v4: the step would have written, and did not: mode "observe" */
+    BOOL(observed)                    /* v4: the step would have written, and did not: mode "observe" */               \
+    BOOL(cut_short)                   /* v5: no answer while its own short patience lasted: tells nothing of it */
 
 // worker -> front, every second: everything this worker still holds, unacked reports included.
 #define FIELDS_census(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

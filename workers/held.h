@@ -21,6 +21,7 @@ struct held_job {
     struct arena *arena;        // owned: the decoded job and whatever its step makes
     struct job_context context; // context.job and all below it lives in the arena
     enum upstream upstream;     // that is called
+    uint64_t patience_ms;       // what its own patience leaves the call, where that is less than calls have; else 0
     struct report report;
     struct record_buffer frame; // owned: the encoded report, the same bytes at each sending
     int64_t arrived_ms;         // monotonic

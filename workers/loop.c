@@ -201,6 +201,9 @@ static void finish_job(struct loop *self, struct held_job *job, const struct cli
     report->retry_after_ms = result->retry_after_ms;
     report->date_ms = result->response.date_ms;
     report->took_ms = result->took_ms;
+    // A connection that is refused says so at once.
+    if (job->patience_ms && !report->http_status && result->took_ms >= job->patience_ms)
+        report->cut_short = true;
     report_job(self, job);
 }
 
@@ -219,8 +222,7 @@ static void on_answer(void *context, const struct client_result *result)
 }
 
 // How long a step may take. False: an impatient one has no time left at all.
-static bool time_left(const struct loop *self, const struct held_job *job, const struct step_info *info,
-                      uint64_t *timeout_ms)
+static bool time_left(const struct loop *self, struct held_job *job, const struct step_info *info, uint64_t *timeout_ms)
 {
     if (!info->impatient)
         return true;
@@ -229,8 +231,9 @@ static bool time_left(const struct loop *self, const struct held_job *job, const
     if (age_ms >= patience_ms)
         return false;
     uint64_t left_ms = patience_ms - age_ms;
-    if (*timeout_ms == 0 || *timeout_ms > left_ms)
-        *timeout_ms = left_ms;
+    uint64_t most_ms = *timeout_ms ? *timeout_ms : (uint64_t)self->set.config->timing.request_timeout_ms;
+    if (left_ms < most_ms)
+        *timeout_ms = job->patience_ms = left_ms;
     return true;
 }
 
@@ -255,6 +258,7 @@ static void begin_job(struct loop *self, struct held_job *job)
     job->upstream = request.upstream;
     if (!time_left(self, job, info, &request.timeout_ms)) {
         struct client_result late = {.response = {.answer = ANSWER_RETRY, .problem = "there was no time left for it"}};
+        job->report.cut_short = true;
         finish_job(self, job, &late);
         return;
     }

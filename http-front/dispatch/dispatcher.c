@@ -338,8 +338,8 @@ static void make_heaps(struct dispatcher *self)
 {
     self->timers = heap_new(by_time);
     for (int up = 0; up < UPSTREAMS; up++)
-        for (int class = 0; class < LIMIT_CLASSES; class ++)
-            self->ready[up][class] = heap_new(by_score);
+        for (int queue = 0; queue < GATE_QUEUES; queue++)
+            self->ready[up][queue] = heap_new(by_score);
 }
 
 struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char *why, size_t why_size)
@@ -461,8 +461,8 @@ void dispatcher_free(struct dispatcher **self)
     gates_free(&old->gates);
     heap_free(&old->timers);
     for (int up = 0; up < UPSTREAMS; up++)
-        for (int class = 0; class < LIMIT_CLASSES; class ++)
-            heap_free(&old->ready[up][class]); // touches the sides in it, so before they go
+        for (int queue = 0; queue < GATE_QUEUES; queue++)
+            heap_free(&old->ready[up][queue]); // touches the sides in it, so before they go
     for (struct conversation *c = zhashx_first(old->conversations); c; c = zhashx_next(old->conversations))
         lanes_conversation_free(&c);
     zhashx_destroy(&old->conversations);

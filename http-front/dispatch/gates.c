@@ -54,6 +54,7 @@ struct gate {
     uint64_t pauses; // in a row
 
     enum breaker breaker;
+    bool trial; // one of GATE_IMPATIENT is out to an upstream whose breaker was open
     uint64_t failures;
     uint64_t probe_ms; // when the next probe may go
     uint64_t backoff_ms;
@@ -240,9 +241,21 @@ static void learn(struct gate *gate, const struct report *report, uint64_t taken
 
 // ---- the question ---------------------------------------------------------------------------------------------------
 
-// What keeps a call back: 0 nothing, else the earliest time to ask again, or UINT64_MAX where time does not help.
-static uint64_t obstacle(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+unsigned gates_queue(const struct step_info *info)
 {
+    return info->impatient ? GATE_IMPATIENT : info->limit;
+}
+
+static enum limit_class class_of(unsigned queue)
+{
+    assert(queue < GATE_QUEUES);
+    return queue == GATE_IMPATIENT ? LIMIT_ANY : (enum limit_class)queue;
+}
+
+// What keeps a call back: 0 nothing, else the earliest time to ask again, or UINT64_MAX where time does not help.
+static uint64_t obstacle(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
+{
+    enum limit_class limit = class_of(queue);
     struct gate *gate = gate_of(self, upstream);
     uint64_t budget = budget_of(self, gate);
     uint64_t class_budget = class_budget_of(self, gate, limit);
@@ -252,6 +265,8 @@ static uint64_t obstacle(struct gates *self, enum upstream upstream, enum limit_
         return UINT64_MAX;
     if (upstream == UPSTREAM_NONE)
         return 0;
+    if (gate->breaker == BREAKER_OPEN && gate->trial && queue == GATE_IMPATIENT)
+        return UINT64_MAX;
     if (gate->breaker == BREAKER_OPEN && now_ms < gate->probe_ms)
         until = later(until, gate->probe_ms);
     if (now_ms < gate->pause_until_ms)
@@ -279,21 +294,22 @@ static uint64_t obstacle(struct gates *self, enum upstream upstream, enum limit_
     return until;
 }
 
-bool gates_may(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+bool gates_may(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
 {
-    return obstacle(self, upstream, limit, now_ms) == 0;
+    return obstacle(self, upstream, queue, now_ms) == 0;
 }
 
-uint64_t gates_next_ms(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+uint64_t gates_next_ms(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
 {
-    uint64_t until = obstacle(self, upstream, limit, now_ms);
+    uint64_t until = obstacle(self, upstream, queue, now_ms);
     if (until == UINT64_MAX)
         return 0;
     return until == 0 ? now_ms : later(until, now_ms + 1);
 }
 
-struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+struct gate_pass gates_take(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
 {
+    enum limit_class limit = class_of(queue);
     struct gate *gate = gate_of(self, upstream);
     struct gate_pass pass = {.upstream = upstream, .limit = limit, .taken_ms = now_ms, .held = true};
 
@@ -306,8 +322,10 @@ struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum lim
         gate->classes[limit].in_flight++;
     gate->taken_ms = now_ms;
     if (gate->breaker == BREAKER_OPEN && now_ms >= gate->probe_ms) {
-        gate->breaker = BREAKER_HALF_OPEN;
-        pass.probe = true;
+        pass.trial = gate->trial = queue == GATE_IMPATIENT;
+        pass.probe = !pass.trial;
+        if (pass.probe)
+            gate->breaker = BREAKER_HALF_OPEN;
     }
     return pass;
 }
@@ -333,13 +351,15 @@ static void open_breaker(struct gates *self, struct gate *gate, uint64_t backoff
     gate->probe_ms = now_ms + gate->backoff_ms + random_below(self, gate->backoff_ms / 8);
 }
 
-// Only the probe closes an open breaker, and only it makes the wait longer: what was on its way when the upstream went
-// down tells nothing of how it is now.
-static void judge(struct gates *self, struct gate *gate, bool probe, bool failed, uint64_t now_ms)
+// Only a probe or a trial closes an open breaker, and only they make the wait longer: what was on its way when the
+// upstream went down tells nothing of how it is now. A trial that fails leaves the word to a probe that is out.
+static void judge(struct gates *self, struct gate *gate, const struct gate_pass *pass, bool failed, uint64_t now_ms)
 {
-    if (probe && failed) {
+    bool probe = pass && pass->probe;
+    bool trial = pass && pass->trial && gate->breaker != BREAKER_CLOSED;
+    if (failed && (probe || (trial && gate->breaker == BREAKER_OPEN))) {
         open_breaker(self, gate, 2 * gate->backoff_ms, now_ms);
-    } else if (probe) {
+    } else if (!failed && (probe || trial)) {
         gate->breaker = BREAKER_CLOSED;
         gate->failures = 0;
         gate->width = WIDTH_FIRST;
@@ -381,7 +401,6 @@ void gates_done(struct gates *self, struct gate_pass *pass, const struct report 
     bool spent = called && report->sent;
     uint64_t since = report->took_ms < now_ms ? now_ms - report->took_ms : 0;
     uint64_t taken_ms = held ? pass->taken_ms : since;
-    bool probe = held && pass->probe;
 
     // The gate is the one that was passed; only a report nobody waited for has nothing but its own word.
     struct gate *gate = gate_of(self, held ? pass->upstream : called ? (enum upstream)report->upstream : UPSTREAM_NONE);
@@ -391,11 +410,8 @@ void gates_done(struct gates *self, struct gate_pass *pass, const struct report 
         window_add(&gate->all, now_ms);
     if (held)
         pass->held = false;
-    if (!called) {
-        if (probe)
-            gate->breaker = BREAKER_OPEN; // the step needed no call: the next one is the probe
-        return;
-    }
+    if (held && pass->trial)
+        gate->trial = false;
     bool refused = report->http_status == 429;
     // A page that is no JSON under a 200 comes from a machine before the upstream, which is down behind it.
     bool failed = report->http_status == 0 || report->http_status >= 500 ||
@@ -403,7 +419,12 @@ void gates_done(struct gates *self, struct gate_pass *pass, const struct report 
     gate->calls += spent;
     gate->refused += refused;
     learn(gate, report, taken_ms, spent, now_ms);
-    judge(self, gate, probe, failed, now_ms);
+    if (!called || (report->cut_short && report->http_status == 0)) {
+        if (held && pass->probe)
+            gate->breaker = BREAKER_OPEN; // it tells nothing: the next one is the probe
+        return;
+    }
+    judge(self, gate, held ? pass : NULL, failed, now_ms);
     if (refused || (failed && report->retry_after_known)) {
         pause_gate(self, gate, report, taken_ms, now_ms);
     } else if (!failed) {
@@ -426,6 +447,8 @@ void gates_return(struct gates *self, struct gate_pass *pass, bool maybe_sent, u
     gate->calls += maybe_sent;
     if (maybe_sent && gate->remaining > 0)
         gate->remaining--;
+    if (pass->trial)
+        gate->trial = false;
     if (pass->probe)
         open_breaker(self, gate, maybe_sent ? 2 * gate->backoff_ms : gate->backoff_ms, now_ms);
 }

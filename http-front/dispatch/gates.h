@@ -8,7 +8,10 @@
 //     max_share of the account's total that answers name, and never more than what they say is left for the whole
 //     account. Both are spread: a sixth of the minute's calls may go at once, the rest at an even pace.
 //   - pause: a 429, or a Retry-After, stops everything for that upstream.
-//   - breaker: five failures in a row; then single probes, after 1 s doubling to 60 s, until one succeeds.
+//   - breaker: five failures in a row; then single probes, after 1 s doubling to 60 s, until one succeeds. A refused
+//     connection, a broken or timed out call and a 5xx are failures. A call that its own short patience ended tells
+//     nothing: a slow upstream looks like a dead one to it. Such a call may find out that the upstream is back, or
+//     still refuses, but nobody waits for it: others go beside it as probes.
 //   - width: while no budget is known, calls in flight begin with 8 and grow with each answer; a 429 halves them.
 #ifndef HTTP_FRONT_DISPATCH_GATES_H
 #define HTTP_FRONT_DISPATCH_GATES_H
@@ -21,12 +24,16 @@
 
 struct gates;
 
+// What waits apart before an upstream's gate: calls of each limit class, and those with a patience of their own.
+enum { GATE_IMPATIENT = LIMIT_CLASSES, GATE_QUEUES };
+
 // What a call holds of its gate, from gates_take to gates_done or gates_return. A plain value, kept with the job.
 struct gate_pass {
     enum upstream upstream;
     enum limit_class limit;
     uint64_t taken_ms;
     bool probe; // the breaker's
+    bool trial; // goes beside it, while it is open
     bool held;  // false: nothing (zeroed, or given back)
 };
 
@@ -34,18 +41,21 @@ struct gate_pass {
 struct gates *gates_new(const struct config *config);
 void gates_free(struct gates **self);
 
-/** Whether a call of that kind may go now. UPSTREAM_NONE may unless everything is shut. Counts nothing. */
-bool gates_may(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms);
+/** Where a call of that step waits: its limit class, or GATE_IMPATIENT. */
+unsigned gates_queue(const struct step_info *info);
+
+/** Whether a call of that queue may go now. UPSTREAM_NONE may unless everything is shut. Counts nothing. */
+bool gates_may(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms);
 
 /**
  * When to ask gates_may again: now_ms when it may now, 0 when only something else than time can open it (gates_done,
  * gates_return, gates_shut). An earliest time, not a promise.
  */
-uint64_t gates_next_ms(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms);
+uint64_t gates_next_ms(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms);
 
 /** Counts a call as handed out. Does not ask gates_may: jobs that a former front handed out are counted with it, too.
  */
-struct gate_pass gates_take(struct gates *self, enum upstream upstream, enum limit_class limit, uint64_t now_ms)
+struct gate_pass gates_take(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
     __attribute__((warn_unused_result));
 
 /**

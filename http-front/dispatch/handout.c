@@ -186,7 +186,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
         return HANDOUT_LATER;
     }
     jobs_move(out, link);
-    out->pass = gates_take(self->gates, info->upstream, info->limit, now);
+    out->pass = gates_take(self->gates, info->upstream, gates_queue(info), now);
 
     bool is_look = steps_looked_for(choice->step) != STEP_NONE;
     if (!is_look)

@@ -107,7 +107,7 @@ static bool load_one(void *arg, const struct pending *pending)
             side->out = jobs_add(self->jobs, item->job_id, side, item, NULL);
             side->out->step = item->step;
             const struct step_info *info = steps_info(item->step);
-            side->out->pass = gates_take(self->gates, info->upstream, info->limit, item->arrived_mono_ms);
+            side->out->pass = gates_take(self->gates, info->upstream, gates_queue(info), item->arrived_mono_ms);
             side->state = LANE_OUT;
         } else {
             item->doubt = true;

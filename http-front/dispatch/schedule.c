@@ -13,11 +13,16 @@
 #define RANK_SPAN (UINT64_C(1) << 60)
 enum { MS_PER_CENT = 10, MAX_WORTH_CENTS = 100000000 };
 
+static uint8_t queue_of(const struct step_info *info)
+{
+    return (uint8_t)(info->upstream * GATE_QUEUES + gates_queue(info));
+}
+
 static void unqueue(struct dispatcher *self, struct side *side)
 {
     if (!side->queued)
         return;
-    heap_remove(self->ready[side->queue / LIMIT_CLASSES][side->queue % LIMIT_CLASSES], &side->ready);
+    heap_remove(self->ready[side->queue / GATE_QUEUES][side->queue % GATE_QUEUES], &side->ready);
     side->queued = false;
 }
 
@@ -81,8 +86,8 @@ void schedule_consider(struct dispatcher *self, struct side *side)
         const struct step_info *info = steps_info(choice.step);
         side->score = score_of(choice.item, info);
         latency_enter(choice.item, choice.item->doubt ? METRICS_STAGE_SETTLE : METRICS_STAGE_GATE);
-        side->queue = (uint8_t)(info->upstream * LIMIT_CLASSES + info->limit);
-        heap_push(self->ready[info->upstream][info->limit], &side->ready);
+        side->queue = queue_of(info);
+        heap_push(self->ready[info->upstream][gates_queue(info)], &side->ready);
         side->queued = true;
     }
 }
@@ -194,12 +199,12 @@ void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count, 
 static struct side *best_of(struct dispatcher *self, int upstream, uint64_t now, uint64_t *wake)
 {
     struct side *best = NULL;
-    for (int class = 0; class < LIMIT_CLASSES; class ++) {
-        struct heap_node *top = heap_top(self->ready[upstream][class]);
+    for (unsigned queue = 0; queue < GATE_QUEUES; queue++) {
+        struct heap_node *top = heap_top(self->ready[upstream][queue]);
         if (!top)
             continue;
-        if (!gates_may(self->gates, (enum upstream)upstream, (enum limit_class) class, now)) {
-            uint64_t at = gates_next_ms(self->gates, (enum upstream)upstream, (enum limit_class) class, now);
+        if (!gates_may(self->gates, (enum upstream)upstream, queue, now)) {
+            uint64_t at = gates_next_ms(self->gates, (enum upstream)upstream, queue, now);
             if (at && (!*wake || at < *wake))
                 *wake = at;
             continue;
@@ -223,7 +228,7 @@ static void begin(struct dispatcher *self, struct side *side)
         return;
     }
     const struct step_info *info = steps_info(choice.step);
-    if (side->queue != info->upstream * LIMIT_CLASSES + info->limit) {
+    if (side->queue != queue_of(info)) {
         schedule_consider(self, side); // its step changed while it waited: another gate
         return;
     }
@@ -249,8 +254,8 @@ static void begin_suspects(struct dispatcher *self, uint64_t now)
     for (size_t i = zlistx_size(self->suspects); i > 0; i--) {
         struct side *side = zlistx_detach(self->suspects, NULL);
         schedule_consider(self, side);
-        if (side->queued && gates_may(self->gates, (enum upstream)(side->queue / LIMIT_CLASSES),
-                                      (enum limit_class)(side->queue % LIMIT_CLASSES), now))
+        if (side->queued &&
+            gates_may(self->gates, (enum upstream)(side->queue / GATE_QUEUES), side->queue % GATE_QUEUES, now))
             begin(self, side);
     }
     if (zlistx_size(self->suspects) == 0)

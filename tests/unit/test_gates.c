@@ -371,6 +371,90 @@ static void old_answers_do_not_move_an_open_breaker(void **state)
     gates_free(&gates);
 }
 
+static struct report cut_short(bool sent)
+{
+    struct report report = answer(DESK, 0);
+    report.sent = sent;
+    report.cut_short = true;
+    return report;
+}
+
+static void steps_that_lose_patience_open_no_breaker(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct gate_pass pass = gates_take(gates, DESK, GATE_IMPATIENT, 1000);
+        struct report late = cut_short(i % 2);
+        gates_done(gates, &pass, &late, 1000);
+    }
+    assert_int_equal(status_of(gates, DESK, 1000).breaker, BREAKER_CLOSED);
+    assert_int_equal(status_of(gates, DESK, 1000).failures, 0);
+    assert_int_equal(status_of(gates, DESK, 1000).calls, 10); // they count against the budget all the same
+    assert_int_equal(status_of(gates, DESK, 1000).in_flight, 0);
+    gates_free(&gates);
+}
+
+static void a_refused_connection_counts_whoever_calls(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    struct report refused = answer(DESK, 0);
+    uint64_t now = 1000;
+
+    (void)state;
+    refused.sent = false;
+    for (int i = 0; i < 5; i++) {
+        struct gate_pass pass = gates_take(gates, DESK, GATE_IMPATIENT, now);
+        gates_done(gates, &pass, &refused, now);
+    }
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_OPEN);
+    // And with nobody else to find out: such a step's call is tried, one at a time.
+    now = gates_next_ms(gates, DESK, GATE_IMPATIENT, now);
+    struct gate_pass trial = gates_take(gates, DESK, GATE_IMPATIENT, now);
+    assert_false(gates_may(gates, DESK, GATE_IMPATIENT, now));
+    assert_int_equal(gates_next_ms(gates, DESK, GATE_IMPATIENT, now), 0);
+    gates_done(gates, &trial, &refused, now);
+    assert_true(gates_next_ms(gates, DESK, GATE_IMPATIENT, now) >= now + 2000);
+    now = gates_next_ms(gates, DESK, GATE_IMPATIENT, now);
+    trial = gates_take(gates, DESK, GATE_IMPATIENT, now);
+    struct report fine = answer(DESK, 200);
+    gates_done(gates, &trial, &fine, now);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+    gates_free(&gates);
+}
+
+static void a_reply_need_not_wait_for_an_impatient_step(void **state)
+{
+    struct gates *gates = gates_with(0, 0, 0.7);
+    uint64_t now = open_breaker_at(gates, 1000);
+
+    (void)state;
+    now = gates_next_ms(gates, DESK, LIMIT_ANY, now);
+    struct gate_pass trial = gates_take(gates, DESK, GATE_IMPATIENT, now);
+    assert_false(trial.probe);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now)); // at once, as the probe
+    struct gate_pass probe = gates_take(gates, DESK, LIMIT_ANY, now);
+    assert_true(probe.probe);
+    // The trial runs out of patience, which neither opens nor closes nor makes anybody wait longer.
+    struct report late = cut_short(true);
+    gates_done(gates, &trial, &late, now + 1000);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_HALF_OPEN);
+    struct report fine = answer(DESK, 200);
+    gates_done(gates, &probe, &fine, now + 1300);
+    assert_int_equal(status_of(gates, DESK, now).breaker, BREAKER_CLOSED);
+    // The same without a probe: the next one may go at once, and one whose worker died leaves room for another.
+    now = open_breaker_at(gates, now + 1300);
+    now = gates_next_ms(gates, DESK, GATE_IMPATIENT, now);
+    trial = gates_take(gates, DESK, GATE_IMPATIENT, now);
+    gates_done(gates, &trial, &late, now + 1000);
+    assert_true(gates_may(gates, DESK, LIMIT_ANY, now + 1000));
+    trial = gates_take(gates, DESK, GATE_IMPATIENT, now + 1000);
+    gates_return(gates, &trial, true, now + 1000);
+    assert_true(gates_may(gates, DESK, GATE_IMPATIENT, now + 1000));
+    gates_free(&gates);
+}
+
 static void a_page_instead_of_json_is_a_failure(void **state)
 {
     struct gates *gates = gates_with(0, 0, 0.7);
@@ -460,6 +544,9 @@ int main(void)
         cmocka_unit_test(five_failures_open_the_breaker_and_one_probe_closes_it),
         cmocka_unit_test(a_failed_probe_doubles_the_wait),
         cmocka_unit_test(old_answers_do_not_move_an_open_breaker),
+        cmocka_unit_test(steps_that_lose_patience_open_no_breaker),
+        cmocka_unit_test(a_refused_connection_counts_whoever_calls),
+        cmocka_unit_test(a_reply_need_not_wait_for_an_impatient_step),
         cmocka_unit_test(a_page_instead_of_json_is_a_failure),
         cmocka_unit_test(a_503_with_retry_after_pauses),
         cmocka_unit_test(shut_gates_let_nothing_through),

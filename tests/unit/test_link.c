@@ -411,6 +411,7 @@ static void impatient_step_ends_in_time(void **state)
     assert_in_range(clock_mono_ms() - began_ms, 100, 2000);
     assert_int_equal(report.outcome, OUTCOME_RETRY);
     assert_true(report.sent);
+    assert_true(report.cut_short);
     // its event is older than the patience already: no call is made
     struct event event = {.kind = EVENT_CUSTOMER_MESSAGE, .message = "other"};
     send_record(f, RECORD_job,
@@ -426,6 +427,7 @@ static void impatient_step_ends_in_time(void **state)
     while (report.job_id != 901);
     assert_int_equal(report.outcome, OUTCOME_RETRY);
     assert_false(report.sent);
+    assert_true(report.cut_short);
     assert_int_equal(stub_requests(f->stub, "GET /other"), 0);
 }
 
