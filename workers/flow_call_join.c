@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which ticket a call, or the wish to be called back, belongs to. In this order: the one it has already; that of the
-// live conversation with the same number or user, which the front names; the one that Freshcaller's own link to
-// Freshdesk made; the newest open one of the contact with that number; a new one. Before a new one is opened, that link
-// gets a moment, counted from the call's last change, and the call is read once more: what it made is adopted, not
-// doubled. Runs in the worker's one thread.
+// live conversation with the same number or user, which the front names, if it is open; the one that Freshcaller's own
+// link to Freshdesk made; the newest open one of that conversation's contact, or of the contact with that number; the
+// live conversation's though it is resolved; a new one. Before a new one is opened, that link gets a moment, counted
+// from the call's last change, and the call is read once more: what it made is adopted, not doubled. Runs in the
+// worker's one thread.
 #include "workers/flows.h"
 
 #include <inttypes.h>
@@ -69,10 +70,30 @@ void flow_call_gone(struct job_context *context, struct report *report)
     flow_done(report, STEP_FIND_CALLER, "");
 }
 
-// Nobody opens a ticket for what needs no answer: a customer whom an agent did not reach.
-static void open_one(const struct job_context *context, struct report *report)
+static bool is_gone(const struct job_context *context, uint64_t ticket)
+{
+    return ticket == strtoull(context->found.closed_ticket, NULL, 10);
+}
+
+static bool has_live(const struct job_context *context)
+{
+    return context->job->live_ticket && !is_gone(context, context->job->live_ticket);
+}
+
+static void take_live(struct job_context *context, struct report *report)
+{
+    const struct job *job = context->job;
+    flow_call_take(context, job->live_ticket, job->live_requester, "joined the customer's ticket", report);
+}
+
+// Nothing is open. Nobody opens a ticket for what needs no answer: a customer whom an agent did not reach.
+static void open_one(struct job_context *context, struct report *report)
 {
     const struct phone_call *call = &call_words_event(context)->call;
+    if (has_live(context)) {
+        take_live(context, report);
+        return;
+    }
     bool in_vain = !call_words_is_wish(context) && call->outgoing && call->state != CALL_ANSWERED;
     flow_done(report, in_vain ? STEP_NONE : STEP_CREATE_CALL_TICKET, in_vain ? "call in vain: no ticket" : "");
 }
@@ -89,10 +110,28 @@ static uint64_t native_wait_ms(const struct job_context *context)
     return left < wait ? left : wait;
 }
 
+// The conversation has no ticket that is open. Whoever asks to be called is found by the conversation alone: anybody
+// can type anybody's number.
+static void go_on(struct job_context *context, struct report *report)
+{
+    const struct phone_call *call = &call_words_event(context)->call;
+    if (call_words_is_wish(context)) {
+        context->found.contact = context->job->live_ticket ? context->job->live_requester : 0;
+        if (context->found.contact)
+            flow_done(report, STEP_FIND_TICKET, "");
+        else
+            open_one(context, report);
+    } else if (call->ticket_id) {
+        flow_call_take(context, call->ticket_id, 0, "joined the ticket that Freshcaller made", report);
+    } else {
+        flow_done(report, STEP_READ_CALL, "");
+        report->delay_ms = native_wait_ms(context);
+    }
+}
+
 static enum step_choice join_begin(struct job_context *context, struct request *request, struct report *report)
 {
     const struct job *job = context->job;
-    const struct phone_call *call = &call_words_event(context)->call;
     (void)request;
     context->found.said = "";
     if (!call_words_news(context)) {
@@ -100,16 +139,54 @@ static enum step_choice join_begin(struct job_context *context, struct request *
     } else if (job->lane.ticket_id) {
         flow_done(report, flow_call_next(context), "");
     } else if (job->live_ticket) {
-        flow_call_take(context, job->live_ticket, job->live_requester, "joined the customer's ticket", report);
-    } else if (call_words_is_wish(context)) {
-        flow_done(report, STEP_CREATE_CALL_TICKET, "");
-    } else if (call->ticket_id) {
-        flow_call_take(context, call->ticket_id, 0, "joined the ticket that Freshcaller made", report);
+        flow_done(report, STEP_READ_LIVE, "");
     } else {
-        flow_done(report, STEP_READ_CALL, "");
-        report->delay_ms = native_wait_ms(context);
+        go_on(context, report);
     }
     return STEP_ANSWER;
+}
+
+// ---- the live conversation's ticket ---------------------------------------------------------------------------------
+
+static enum step_choice live_begin(struct job_context *context, struct request *request, struct report *report)
+{
+    if (!context->job->live_ticket) { // not live any more
+        go_on(context, report);
+        return STEP_ANSWER;
+    }
+    *request = (struct request){
+        .upstream = UPSTREAM_FRESHDESK,
+        .method = "GET",
+        .path = arena_printf(context->arena, "/tickets/%" PRIu64, context->job->live_ticket),
+    };
+    return STEP_CALL;
+}
+
+static bool is_usable(const json_t *ticket)
+{
+    return !fields_flag(ticket, "spam") && !fields_flag(ticket, "deleted");
+}
+
+static bool is_open(const json_t *ticket)
+{
+    uint64_t status = fields_id(ticket, "status");
+    return status && status != STATUS_RESOLVED && status != STATUS_CLOSED;
+}
+
+static void live_finish(struct job_context *context, const struct response *response, struct report *report)
+{
+    bool read = response->answer == ANSWER_OK && fields_id(response->json, "status");
+    bool gone = flow_ticket_gone(response) || (read && !is_usable(response->json));
+    if (!gone && !read && response->answer != ANSWER_REFUSED) {
+        answers_default(context, response, report);
+        return;
+    }
+    if (gone)
+        context->found.closed_ticket = arena_printf(context->arena, "%" PRIu64, context->job->live_ticket);
+    if (gone || (read && !is_open(response->json)))
+        go_on(context, report);
+    else
+        take_live(context, report);
 }
 
 // ---- the call once more ---------------------------------------------------------------------------------------------
@@ -166,6 +243,11 @@ static void read_finish(struct job_context *context, const struct response *resp
 static enum step_choice caller_begin(struct job_context *context, struct request *request, struct report *report)
 {
     const char *phone = call_words_event(context)->phone;
+    if (context->job->live_ticket && context->job->live_requester) {
+        context->found.contact = context->job->live_requester;
+        flow_done(report, STEP_FIND_TICKET, "");
+        return STEP_ANSWER;
+    }
     if (!*phone) {
         open_one(context, report);
         return STEP_ANSWER;
@@ -234,12 +316,6 @@ static enum step_choice ticket_begin(struct job_context *context, struct request
     return STEP_CALL;
 }
 
-static bool is_open(const json_t *ticket)
-{
-    uint64_t status = fields_id(ticket, "status");
-    return status && status != STATUS_RESOLVED && status != STATUS_CLOSED;
-}
-
 // What Freshcaller's own link makes looks like any phone ticket, but was made about the call's time; nobody else's
 // conversation is in it.
 static bool is_native(const struct job_context *context, const json_t *ticket)
@@ -260,8 +336,7 @@ static int fitness(const struct job_context *context, const json_t *ticket)
     const json_t *custom = json_object_get(ticket, "custom_fields");
     const char *field = context->config->freshdesk.conversation_field;
     uint64_t id = fields_id(ticket, "id");
-    if (!id || id == strtoull(context->found.closed_ticket, NULL, 10) || fields_flag(ticket, "spam") ||
-        fields_flag(ticket, "deleted") ||
+    if (!id || is_gone(context, id) || !is_usable(ticket) ||
         fields_id(ticket, "requester_id") != context->found.contact) // the filter is not trusted
         return 0;
     if (*field && strcmp(fields_raw(custom, field), context->job->lane.conversation) == 0)
@@ -304,6 +379,7 @@ static void ticket_finish(struct job_context *context, const struct response *re
 
 const struct step_code flow_call_join_steps[] = {
     {STEP_JOIN_CALL, join_begin, NULL},
+    {STEP_READ_LIVE, live_begin, live_finish},
     {STEP_READ_CALL, read_begin, read_finish},
     {STEP_FIND_CALLER, caller_begin, caller_finish},
     {STEP_FIND_TICKET, ticket_begin, ticket_finish},

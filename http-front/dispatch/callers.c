@@ -77,12 +77,13 @@ bool callers_live(struct dispatcher *self, const struct event *event, struct lan
     return called || alive(self, LEDGER_BY_ASKER, event->user, own, AGAIN_MS, lane, arena);
 }
 
+// By that row the lane's ticket was found: it is its ticket, or, where that was resolved, another of its contact.
 static bool leads_to(struct dispatcher *self, enum ledger_by by, const char *what, const struct lane *lane,
                      struct arena *arena)
 {
     struct lane other; // alive when the ticket was chosen, so twice as long is enough
     return alive(self, by, what, lane->conversation, 2 * (uint64_t)ALIVE_MS, &other, arena) &&
-           other.ticket_id == lane->ticket_id;
+           (other.ticket_id == lane->ticket_id || (lane->requester_id && other.requester_id == lane->requester_id));
 }
 
 void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct ledger_batch *batch, struct arena *arena)

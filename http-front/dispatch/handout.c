@@ -124,10 +124,13 @@ static bool call_may_go(struct dispatcher *self, struct item *item, const struct
     return false;
 }
 
+// The steps that choose a call's ticket.
 static void name_live(struct dispatcher *self, const struct event *event, struct job *job, struct arena *arena)
 {
     struct lane live;
-    if (job->lane.ticket_id || !callers_live(self, event, &live, arena))
+    bool chooses = job->step == STEP_JOIN_CALL || job->step == STEP_READ_LIVE || job->step == STEP_READ_CALL ||
+                   job->step == STEP_FIND_CALLER || job->step == STEP_FIND_TICKET;
+    if (!chooses || job->lane.ticket_id || !callers_live(self, event, &live, arena))
         return;
     job->live_ticket = live.ticket_id;
     job->live_requester = live.requester_id;
@@ -210,8 +213,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.found.size = found->size;
     if (found->size)
         out->job.found.data = memcpy(arena_alloc(arena, found->size), found->data, found->size);
-    if (choice->step == STEP_JOIN_CALL)
-        name_live(self, &events[0], &out->job, arena);
+    name_live(self, &events[0], &out->job, arena);
     learn_names(conversation, &out->job.lane, &events[0]);
 
     if (!is_write || (item->claimed && item->unsent)) {

@@ -50,7 +50,8 @@ static struct item *claimed_item(struct conversation *conversation, uint64_t job
 static bool is_made_again(uint64_t step)
 {
     const struct step_info *info = steps_info(step);
-    bool chooses = step == STEP_JOIN_CALL || step == STEP_READ_CALL || step == STEP_FIND_TICKET;
+    bool chooses = step == STEP_JOIN_CALL || step == STEP_READ_LIVE || step == STEP_READ_CALL ||
+                   step == STEP_FIND_CALLER || step == STEP_FIND_TICKET;
     return !info || chooses || steps_looked_for(step) != STEP_NONE || info->rank == RANK_POLL ||
            info->rank == RANK_CONTEXT || step == STEP_UPDATE_TICKET;
 }

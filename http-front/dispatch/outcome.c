@@ -274,7 +274,7 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
                        : report->desk_written.count ? report->desk_written.items[0].id
                                                     : "",
                        report->took_ms);
-    const char *live = out->step == STEP_JOIN_CALL ? out->job.live_conversation : NULL;
+    const char *live = report->ticket_id == out->job.live_ticket ? out->job.live_conversation : NULL;
     bool opened = (out->step == STEP_CREATE_TICKET || out->step == STEP_LOOK_TICKET) && report->ticket_id;
     if (opened && !lanes_is_own(conversation->id))
         callers_cross(self, conversation, batch);

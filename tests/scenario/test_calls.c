@@ -79,6 +79,19 @@ static void a_call_joins_the_live_conversation(void **state)
     calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
     calls_are(s, SANDBOX_FC_MESSAGE_POST, 0); // nothing of it reached the chat
 
+    // Once it is resolved, what is open of the same customer comes first; and it again when nothing is.
+    sandbox_ticket_status(sb, ticket, STORY_ANNA, 4);
+    int64_t open = sandbox_ticket_new(sb, "The invoice", ada.email, NULL);
+    int64_t about = sandbox_phone_call(sb, "+442079460101", NULL, "Anna Berg", 20);
+    call_is_noted(s, open, about, 1, SOON_MS);
+    sandbox_ticket_status(sb, open, STORY_ANNA, 5);
+    int64_t last = sandbox_phone_call(sb, "+442079460101", NULL, NULL, 20);
+    call_is_noted(s, ticket, last, 1, SOON_MS);
+    ticket_says(s, ticket, "is open again");
+    everything_settles_within(s, QUIET_MS);
+    call_is_told_times(s, about, 1);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
+
     // The operator sees it.
     char lane[64];
     snprintf(lane, sizeof lane, "call:%lld", (long long)missed);

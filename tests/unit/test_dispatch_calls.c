@@ -124,14 +124,19 @@ static void a_number_that_anybody_typed_leads_to_nobody_elses_ticket(void **stat
     worker(f, 1, 7);
     roster(f);
     chats(f, "c1", 42, "+31 20 123 45 67"); // of the fixture's user "u"
-    for (int i = 0; i < 2; i++) {           // the second joins by the first, too
-        asks(f, i ? "b" : "a", "u");
+    static const char *const wishes[] = {"a", "b", "e"}, *const calls[] = {"51", "52", "55"};
+    for (int i = 0; i < 3; i++) { // the second joins by the first, too; the third another ticket of that customer
+        asks(f, wishes[i], "u");
         struct job job = expect_job(f, STEP_JOIN_CALL, &w);
         assert_int_equal(job.live_ticket, 42);
         send_report(w, &job,
-                    (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .context_known = true, .context = typed});
+                    (struct report){.outcome = OUTCOME_DONE,
+                                    .ticket_id = i == 2 ? 44 : 42,
+                                    .requester_id = 7,
+                                    .context_known = true,
+                                    .context = typed});
         await_ack(w, job.job_id);
-        assert_int_equal(joined_by_call(f, i ? "52" : "51"), 0);
+        assert_int_equal(joined_by_call(f, calls[i]), 0);
     }
     // A call-back that opens a ticket of its own is what its number's calls are about.
     asks(f, "c", "v");

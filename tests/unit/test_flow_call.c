@@ -78,7 +78,10 @@ static void the_live_conversation_comes_first(void **state)
     c->job.live_requester = 7;
     c->job.live_conversation = CONVERSATION;
     c->events[0].call.ticket_id = 99; // Freshcaller's own: said in the note, not joined
-    joins(c, STEP_CALL_NOTE);
+    joins(c, STEP_READ_LIVE);
+    case_calls(c, STEP_READ_LIVE, "GET", "/tickets/42", NULL);
+    case_ok(c, "{\"id\":42,\"status\":2}");
+    case_outcome(c, OUTCOME_DONE, STEP_CALL_NOTE);
     assert_int_equal(c->report.ticket_id, 42);
     assert_int_equal(c->report.requester_id, 7);
     assert_true(c->report.context_known);
@@ -86,6 +89,74 @@ static void the_live_conversation_comes_first(void **state)
     c->job.lane.ticket_id = 42;
     assert_int_equal(case_begin(c, STEP_CALL_NOTE), STEP_CALL);
     assert_true(case_has(c->request.body, "Freshcaller has it on ticket #99 as well."));
+    case_free(c);
+}
+
+// What the live conversation's ticket 42 of contact 77 says, and the step that follows.
+static struct flow_case *live_is(enum call_state state, const char *ticket, enum step next)
+{
+    struct flow_case *c = called(state);
+    c->job.live_ticket = 42;
+    c->job.live_requester = 77;
+    c->job.live_conversation = CONVERSATION;
+    c->events[0].call.updated_ms = SAID_MS;
+    assert_int_equal(case_begin(c, STEP_READ_LIVE), STEP_CALL);
+    if (ticket)
+        case_ok(c, ticket);
+    else
+        case_answer(c, ANSWER_NOT_FOUND, 404, 0, NULL);
+    case_outcome(c, OUTCOME_DONE, next);
+    return c;
+}
+
+static void looks_for_another(struct flow_case *c, const char *list, enum step next, uint64_t ticket)
+{
+    assert_int_equal(case_begin(c, STEP_FIND_CALLER), STEP_ANSWER); // the conversation names the contact
+    case_outcome(c, OUTCOME_DONE, STEP_FIND_TICKET);
+    assert_int_equal(case_begin(c, STEP_FIND_TICKET), STEP_CALL);
+    assert_int_equal(strncmp(c->request.path, TICKETS, 36), 0);
+    case_ok(c, list);
+    case_outcome(c, OUTCOME_DONE, next);
+    assert_int_equal(c->report.ticket_id, ticket);
+    case_free(c);
+}
+
+static void a_resolved_conversation_gives_way_to_an_open_ticket(void **state)
+{
+    (void)state;
+    static const char resolved[] = "{\"id\":42,\"status\":4}", closed[] = "{\"id\":42,\"status\":5}";
+    static const char both[] = "[{\"id\":42,\"requester_id\":77,\"status\":4,\"created_at\":\"2025-03-01T10:00:00Z\"},"
+                               "{\"id\":41,\"requester_id\":77,\"status\":2,\"created_at\":\"2025-02-01T10:00:00Z\"}]";
+    looks_for_another(live_is(CALL_ANSWERED, resolved, STEP_READ_CALL), both, STEP_CALL_NOTE, 41);
+    looks_for_another(live_is(CALL_MISSED, closed, STEP_READ_CALL), both, STEP_READ_TO_RAISE, 41);
+    // Nothing is open: it is about that conversation, and a missed call opens it again.
+    looks_for_another(live_is(CALL_MISSED, resolved, STEP_READ_CALL), "[]", STEP_READ_TO_RAISE, 42);
+    // It is gone.
+    looks_for_another(live_is(CALL_MISSED, NULL, STEP_READ_CALL), "[]", STEP_CREATE_CALL_TICKET, 0);
+    looks_for_another(live_is(CALL_MISSED, "{\"id\":42,\"status\":2,\"deleted\":true}", STEP_READ_CALL), "[]",
+                      STEP_CREATE_CALL_TICKET, 0);
+    // Freshcaller's own comes first.
+    struct flow_case *c = live_is(CALL_MISSED, resolved, STEP_READ_CALL);
+    c->events[0].call.ticket_id = 99;
+    assert_int_equal(case_begin(c, STEP_READ_LIVE), STEP_CALL);
+    case_ok(c, resolved);
+    case_outcome(c, OUTCOME_DONE, STEP_READ_TO_RAISE);
+    assert_int_equal(c->report.ticket_id, 99);
+    case_free(c);
+    // Whoever asks to be called is looked for by the conversation, never by the number.
+    c = live_is(CALL_ANSWERED, resolved, STEP_READ_CALL);
+    c->events[0].kind = EVENT_CALLBACK;
+    c->events[0].call =
+        (struct phone_call){.state = CALL_ONGOING, .from = "", .to = "", .agent = "", .recording = "", .notes = ""};
+    assert_int_equal(case_begin(c, STEP_READ_LIVE), STEP_CALL);
+    case_ok(c, resolved);
+    case_outcome(c, OUTCOME_DONE, STEP_FIND_TICKET);
+    c->job.live_requester = 0;
+    assert_int_equal(case_begin(c, STEP_READ_LIVE), STEP_CALL);
+    case_ok(c, resolved);
+    case_outcome(c, OUTCOME_DONE, STEP_READ_TO_RAISE);
+    assert_int_equal(c->report.ticket_id, 42);
+    case_fails_plainly(c, STEP_READ_LIVE, false);
     case_free(c);
 }
 
@@ -546,7 +617,10 @@ static void who_asks_to_be_called_back_is_noted_or_gets_a_ticket(void **state)
     case_answer(c, ANSWER_OK, 201, 0, "{\"id\":43,\"requester_id\":77}");
     assert_int_equal(c->report.leg.id, 1);
     c->job.live_ticket = 42;
-    joins(c, STEP_READ_TO_RAISE);
+    joins(c, STEP_READ_LIVE);
+    assert_int_equal(case_begin(c, STEP_READ_LIVE), STEP_CALL);
+    case_ok(c, "{\"id\":42,\"status\":3}");
+    case_outcome(c, OUTCOME_DONE, STEP_READ_TO_RAISE);
     assert_int_equal(c->report.ticket_id, 42);
     c->job.lane.ticket_id = 42;
     struct leg told = {1, CALL_TOLD_OTHER};
@@ -560,6 +634,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_live_conversation_comes_first),
+        cmocka_unit_test(a_resolved_conversation_gives_way_to_an_open_ticket),
         cmocka_unit_test(freshcallers_own_ticket_is_adopted),
         cmocka_unit_test(freshcaller_gets_its_moment_and_no_more),
         cmocka_unit_test(the_contact_is_found_by_either_number),
