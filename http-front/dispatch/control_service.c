@@ -38,6 +38,8 @@ static void end_pause(struct dispatcher *self, int which)
                 since = item->arrived_mono_ms;
             item->arrived_mono_ms += now > since ? now - since : 0;
             item->stage_mono_ms = now;
+            if (item->kind == EVENT_POLL_CHAT)
+                marks_note(self, c, item);
         }
         schedule_consider(self, side);
     }

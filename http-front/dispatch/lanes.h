@@ -30,6 +30,7 @@ struct item {
     uint64_t hint_count;          // hints: the counter now; a list read begins with it
     uint64_t hint_listed;         // hints: the counter when the list was asked for
     int64_t alive_mono_ms;        // polls of a chat: when something was last said there, maybe before that clock began
+    uint64_t known_ms;            // polls of a chat: what was said up to then is known (marks.c)
     uint64_t earliest_mono_ms;    // refreshes: not before this, whatever is said
     uint64_t worth_cents;         // cart value, once known
     uint64_t stage_mono_ms;       // since when it is in `stage`; 0: since it arrived

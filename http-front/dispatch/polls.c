@@ -28,9 +28,8 @@ enum {
     QUIET_FACTOR = 6,               // how much slower polls are while nobody waits
     USERS_FACTOR = 5,
     REFUSED_MS = 60 * 60 * 1000, // an account that does not allow a poll is asked again so much later
-    BEFORE_FIRST_MS = 10 * 60 * 1000,
-    MOST_DEATHS = 3, // of workers that held the same poll, until it is left alone for REFUSED_MS
-    MOST_TRIES = 10, // of one page of a list of calls, until the list begins anew
+    MOST_DEATHS = 3,             // of workers that held the same poll, until it is left alone for REFUSED_MS
+    MOST_TRIES = 10,             // of one page of a list of calls, until the list begins anew
     MISSING_MS = 5 * 60 * 1000,
     MOST_CHANGES = 100, // in one report, by its table
     LAST = INT32_MAX,   // seconds: behind everything that was said
@@ -45,6 +44,8 @@ static void add_poll(struct dispatcher *self, struct conversation *conversation,
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
     item->alive_mono_ms = alive_mono_ms;
     item->not_before_mono_ms = not_before_mono_ms;
+    if (kind == EVENT_POLL_CHAT)
+        marks_note(self, conversation, item);
     schedule_add(self, conversation, item);
 }
 
@@ -81,20 +82,6 @@ static uint64_t interval_ms(struct dispatcher *self, struct item *item, uint64_t
     }
 }
 
-// A conversation that begins now is read from shortly before its first message, not from its very beginning.
-static void begin_mark(struct conversation *conversation, uint64_t said_ms, uint64_t restored_ms)
-{
-    struct arena *arena = arena_new();
-    struct lane lane = lanes_record(conversation, arena);
-    if (restored_ms && restored_ms < said_ms)
-        said_ms = restored_ms; // it may have begun at any time since
-    if (!lane.chat_mark_ms && said_ms > BEFORE_FIRST_MS) {
-        lane.chat_mark_ms = said_ms - BEFORE_FIRST_MS;
-        lanes_set_record(conversation, &lane);
-    }
-    arena_free(&arena);
-}
-
 void polls_watch(struct dispatcher *self, struct conversation *conversation, uint64_t said_ms)
 {
     uint64_t now = (uint64_t)clock_mono_ms();
@@ -103,7 +90,7 @@ void polls_watch(struct dispatcher *self, struct conversation *conversation, uin
         item->alive_mono_ms = (int64_t)now;
         return;
     }
-    begin_mark(conversation, said_ms, self->backup_ms);
+    marks_begin(conversation, said_ms, self->backup_ms);
     add_poll(self, conversation, EVENT_POLL_CHAT, (int64_t)now,
              now + (uint64_t)self->options.config->freshchat.poll_seconds * SECOND_MS);
 }
@@ -257,7 +244,8 @@ static void offer_missed(struct dispatcher *self, struct out *out, const struct 
             continue;
         if (!calls)
             metrics_count(METRIC_RECONCILED);
-        if (ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK)
+        if (ledger_seen(self->options.ledger, event.key, &seen) == LEDGER_OK ||
+            (!calls && marks_passed(self, out, &event)))
             continue;
         out->offers++;
         event.request = request_id_new();

@@ -281,6 +281,14 @@ void sections_failed(struct item *item);
 void sections_end(struct dispatcher *self, const struct item *item);
 void sections_free(struct dispatcher *self);
 
+// ---- marks.c
+/** A conversation that begins now is read from shortly before its first message, not from its very beginning. */
+void marks_begin(struct conversation *conversation, uint64_t said_ms, uint64_t restored_ms);
+/** The poll of a chat begins, or goes on after a pause: the poll keeps when the conversation's record last changed. */
+void marks_note(const struct dispatcher *self, const struct conversation *conversation, struct item *item);
+/** Whether a message that the poll `out` found, and that the ledger has no key of, is known all the same. */
+bool marks_passed(const struct dispatcher *self, const struct out *out, const struct event *event);
+
 // ---- polls.c
 /** Makes the polls: of the desk, of the chat's customers, and of every conversation that was lately alive. */
 bool polls_begin(struct dispatcher *self);

@@ -93,6 +93,7 @@ static inline int set_up(void **state)
     *f = (struct fixture){.folder = "/tmp/dbdispatch.XXXXXX", .arena = arena_new(), .status_fd = -1};
     assert_non_null(mkdtemp(f->folder));
     f->config.workers.in_flight = 8;
+    f->config.dedup_days = 30;
     f->config.freshchat.poll_seconds = 3600;
     f->config.freshdesk.poll_seconds = 3600;
     f->config.freshdesk.max_share = 0.7;

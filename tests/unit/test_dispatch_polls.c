@@ -156,6 +156,83 @@ static void a_ticket_cannot_be_linked_to_a_lane_of_ours(void **state)
     assert_int_equal(ledger_ticket(f->ledger, 42, &ticket, f->arena), LEDGER_ABSENT);
 }
 
+// ---- what is known --------------------------------------------------------------------------------------------------
+
+static struct raw message(struct fixture *f, const char *id, const char *actor, uint64_t said_ms)
+{
+    char said[CLOCK_ISO_BYTES];
+    clock_format_iso((int64_t)said_ms, said);
+    char *json = arena_printf(f->arena,
+                              "{\"id\":\"%s\",\"conversation_id\":\"c\",\"channel_id\":\"ch\",\"user_id\":\"u\","
+                              "\"actor_type\":\"%s\",\"actor_id\":\"u\",\"message_type\":\"normal\","
+                              "\"created_time\":\"%s\",\"message_parts\":[{\"text\":{\"content\":\"words\"}}]}",
+                              id, actor, said);
+    return (struct raw){{(const uint8_t *)json, strlen(json)}};
+}
+
+static struct report list_of(struct raw *raws, size_t count, uint64_t mark_ms)
+{
+    return (struct report){
+        .outcome = OUTCOME_DONE, .raws = {raws, count}, .chat_mark_ms = mark_ms, .date_ms = wall() / 1000 * 1000};
+}
+
+static void note_is_written(struct fixture *f, const char *key)
+{
+    struct worker *w;
+    struct job note = expect_job(f, STEP_APPEND_NOTE, &w);
+    assert_int_equal(note.events.count, 1);
+    assert_string_equal(note.events.items[0].key, key);
+    send_report(w, &note, (struct report){.outcome = OUTCOME_DONE});
+    await_ack(w, note.job_id);
+}
+
+// The keys of that time are gone. What was known then is not said again; what came after it, and no webhook told of,
+// is.
+static void a_customer_who_comes_back_after_the_keys_are_gone_hears_no_echo(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    struct job none;
+    uint64_t then = wall() - 31 * (uint64_t)DAY;
+    f->config.freshchat.poll_seconds = 1;
+    struct written ours = {.id = "reply", .time_ms = then + 90000};
+    knows(f, (struct lane){.conversation = "c",
+                           .ticket_id = 42,
+                           .chat_mark_ms = then,
+                           .chat_written = {&ours, 1},
+                           .updated_ms = then + 60000});
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c", "back");
+    note_is_written(f, "freshchat:message:back");
+    struct job poll = expect_job(f, STEP_LIST_MESSAGES, &w);
+    struct raw raws[] = {
+        message(f, "before", "user", then - 60000), message(f, "at", "user", then),
+        message(f, "told", "user", then + 30000),   message(f, "typed", "agent", then + 40000),
+        message(f, "reply", "agent", then + 90000), message(f, "lost", "user", then + 5 * (uint64_t)DAY),
+        message(f, "back", "user", wall() - 1000)};
+    send_report(w, &poll, list_of(raws, sizeof raws / sizeof *raws, wall() - 1000));
+    note_is_written(f, "freshchat:message:lost");
+    assert_false(next_job(f, 1000, STEP_NONE, &none, &w));
+}
+
+// A message that became visible late is older than the mark.
+static void a_message_shortly_before_a_young_mark_is_offered(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    uint64_t mark = wall() - 60000;
+    knows(f, (struct lane){.conversation = "c", .ticket_id = 42, .chat_mark_ms = mark, .updated_ms = wall()});
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    struct job poll = expect_job(f, STEP_LIST_MESSAGES, &w);
+    struct raw late = message(f, "late", "user", mark - 120000);
+    send_report(w, &poll, list_of(&late, 1, 0));
+    note_is_written(f, "freshchat:message:late");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +243,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(scarce_polls_go_round, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_poll_that_kills_its_workers_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_ticket_cannot_be_linked_to_a_lane_of_ours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_customer_who_comes_back_after_the_keys_are_gone_hears_no_echo, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_message_shortly_before_a_young_mark_is_offered, set_up, tear_down),
     };
     zsys_init();
     zsys_handler_set(NULL);
