@@ -8,12 +8,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "proto/clock.h"
 #include "proto/pipes.h"
 #include "proto/records.h"
 
-enum { ANSWER_MAX_BYTES = 8 * 1024 * 1024 };
+enum { ANSWER_MAX_BYTES = 8 * 1024 * 1024, LISTENER_WAIT_MS = 1000 };
+
+int call_knock(const char *runtime_dir)
+{
+    char endpoint[PIPES_ENDPOINT_BYTES];
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!pipes_control_endpoint(runtime_dir, endpoint))
+        return ENAMETOOLONG;
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", endpoint + strlen("ipc://"));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int code = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+// ZeroMQ would wait for a listener as long as for an answer. One front follows another within this time.
+static bool somebody_listens(const char *runtime_dir)
+{
+    int64_t until_ms = clock_mono_ms() + LISTENER_WAIT_MS;
+    int code;
+    while ((code = call_knock(runtime_dir)) == ENOENT || code == ECONNREFUSED) {
+        if (clock_mono_ms() >= until_ms) {
+            errno = code;
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
+    errno = code;
+    return code == 0 || code == EAGAIN; // EAGAIN: its queue is full
+}
 
 static zframe_t *encode(const char *command, const char *const *arguments, size_t count)
 {
@@ -58,7 +92,9 @@ static enum call_result decode(zframe_t *frame, json_t **answer, char why[CALL_W
 
 static void unreachable(const char *path, char why[CALL_WHY_BYTES])
 {
-    if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0)
+    if (errno == ENOENT || errno == ECONNREFUSED)
+        snprintf(why, CALL_WHY_BYTES, "Nobody listens at %s: does deskbelld run?", path);
+    else if (access(path, F_OK) == 0 && access(path, R_OK | W_OK) != 0)
         snprintf(why, CALL_WHY_BYTES, "%s may not be used by you: be root, or a member of the group deskbell.", path);
     else if (errno == EACCES)
         snprintf(why, CALL_WHY_BYTES, "The folder of %s is closed to you: be root, or a member of the group deskbell.",
@@ -83,6 +119,11 @@ enum call_result call_ask(const char *runtime_dir, const char *command, const ch
         return CALL_REFUSED;
     }
     enum call_result result = CALL_UNREACHABLE;
+    if (!somebody_listens(runtime_dir)) {
+        unreachable(endpoint + strlen("ipc://"), why);
+        zframe_destroy(&frame);
+        return result;
+    }
     zsock_t *socket = zsock_new(ZMQ_REQ);
     if (!socket)
         abort();

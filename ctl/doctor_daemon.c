@@ -6,14 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "ctl/call.h"
 #include "ctl/doctor.h"
 #include "ctl/words.h"
-#include "proto/pipes.h"
 
 // Deliveries that must be refused: 401, whatever else is in them.
 static const struct {
@@ -23,26 +20,33 @@ static const struct {
     {"/webhooks/freshdesk", "X-Deskbell-Token", "X-Deskbell-Token: doctor", "{\"ticket_id\":\"1\"}"},
 };
 
-// Whether somebody listens on the control socket: ZeroMQ itself would wait for one to come. 0, or errno.
-static int knock(const char *runtime_dir)
+// Whether a deskbelld holds the lock of the state folder. Its line is read and nothing locked: a deskbelld that starts
+// just now must find it free.
+static bool runs_all_the_same(const char *state_dir)
 {
-    char endpoint[PIPES_ENDPOINT_BYTES];
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (!pipes_control_endpoint(runtime_dir, endpoint))
-        return ENAMETOOLONG;
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", endpoint + strlen("ipc://"));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int code = fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    return code;
+    char path[1100], name[32] = "";
+    int pid = 0;
+    snprintf(path, sizeof path, "%s/lock", state_dir);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "pid %d", &pid) != 1)
+        pid = 0;
+    if (file)
+        fclose(file);
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    file = pid > 0 ? fopen(path, "re") : NULL;
+    if (file && fscanf(file, "%31s", name) != 1)
+        *name = '\0';
+    if (file)
+        fclose(file);
+    return strcmp(name, "deskbelld") == 0;
 }
 
 void doctor_meet(struct doctor *self)
 {
     char why[CALL_WHY_BYTES];
     json_t *status = NULL;
-    if (knock(self->runtime_dir) == 0 && call_ask(self->runtime_dir, "status", NULL, 0, &status, why) == CALL_DONE) {
+    if (call_knock(self->runtime_dir) == 0 &&
+        call_ask(self->runtime_dir, "status", NULL, 0, &status, why) == CALL_DONE) {
         self->front = (pid_t)words_number(status, "pid");
     }
     json_decref(status);
@@ -180,10 +184,14 @@ static void post_through_proxy(struct doctor *self)
 
 void doctor_daemon(struct doctor *self)
 {
-    int code = self->front ? 0 : knock(self->runtime_dir);
+    int code = self->front ? 0 : call_knock(self->runtime_dir);
     if (code == EACCES)
         findings_add(self->findings, VERDICT_UNKNOWN, "deskbelld", "Be root, or a member of the group deskbell.",
                      "Its control socket is closed to you, so its addresses and webhooks were not looked at.");
+    else if (code && runs_all_the_same(self->config->state_dir))
+        findings_add(self->findings, VERDICT_FAIL, "deskbelld",
+                     self->installed ? "journalctl -u deskbell -p warning says why." : "Its log says why.",
+                     "It runs, but its front does not come up, so its addresses and webhooks were not looked at.");
     else if (code)
         findings_add(self->findings, VERDICT_WARN, "deskbelld",
                      self->installed ? "systemctl enable --now deskbell.socket deskbell-admin.socket deskbell.service"

@@ -212,6 +212,9 @@ void doctor_host(struct doctor *self)
     size_t before = self->findings->count;
     look_at_folder(self, "state_dir", self->config->state_dir, false);
     look_at_folder(self, "runtime_dir", self->config->runtime_dir, true);
+    char ledger[1100];
+    snprintf(ledger, sizeof ledger, "%s/ledger", self->config->state_dir);
+    look_at_folder(self, "the ledger", ledger, true);
     if (*self->config->backup_dir)
         look_at_folder(self, "backup_dir", self->config->backup_dir, false);
     if (self->findings->count == before)

@@ -122,7 +122,7 @@ void judge_folder(struct findings *findings, const char *key, const char *path, 
         findings_add(findings, VERDICT_FAIL, check, "Name a folder there.", "%s: %s is no folder.", key, path);
     } else if (user->known && !may(info, user, 7)) {
         findings_add(findings, VERDICT_FAIL, check, NULL, "%s: the daemon's user cannot write to %s.", key, path);
-        findings_remedy(findings, "chown deskbell:deskbell %s", path);
+        findings_remedy(findings, "chown -R deskbell:deskbell %s", path);
     } else if (info->st_mode & 0007) {
         findings_add(findings, VERDICT_WARN, check, NULL, "%s: every user of this machine may look into %s.", key,
                      path);

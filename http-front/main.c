@@ -361,8 +361,8 @@ int main(int argc, char **argv)
     listener_seam_hide_descriptor = seam_says("hide_listener");
 #endif
     // No thread and nothing of CZMQ before the files are confined: what runs already would not be.
-    bool ok =
-        !seam_fail("front_stage") && load_keys(&front) && confine_files(front.config) && use_czmq() && stage(&front);
+    bool has_keys = load_keys(&front);
+    bool ok = !seam_fail("front_stage") && has_keys && confine_files(front.config) && use_czmq() && stage(&front);
     enum go go = ok ? stand_by(&front) : GO_FAIL;
     ok = go == GO_LEAVE || (go == GO_OPEN && open_ledger(&front) && serve(&front));
     if (ok && go == GO_OPEN) {
@@ -379,5 +379,5 @@ int main(int argc, char **argv)
     signature_keys_free(&front.keys);
     config_free(&front.config);
     zsys_shutdown();
-    return ok ? PIPES_EXIT_ASKED : PIPES_EXIT_FAILED;
+    return ok ? PIPES_EXIT_ASKED : has_keys ? PIPES_EXIT_FAILED : PIPES_EXIT_CONFIG;
 }

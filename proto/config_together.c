@@ -3,7 +3,19 @@
 // for who runs it and when.
 #include "proto/config_table.h"
 
+#include <arpa/inet.h>
 #include <string.h>
+
+// Whether two listeners could not be there at once. Port 0 is one that the system chooses.
+static bool same_place(const char *one, const char *other)
+{
+    struct sockaddr_in a, b;
+
+    return config_listen_address(one, &a) && config_listen_address(other, &b) && a.sin_port &&
+           a.sin_port == b.sin_port &&
+           (a.sin_addr.s_addr == b.sin_addr.s_addr || a.sin_addr.s_addr == INADDR_ANY ||
+            b.sin_addr.s_addr == INADDR_ANY);
+}
 
 bool config_check_together(const struct config *c, struct config_error *error)
 {
@@ -33,8 +45,8 @@ bool config_check_together(const struct config *c, struct config_error *error)
         "dedup_days (%lld) must exceed freshchat.replay_window_seconds (%lld): else a webhook replayed late would "
         "count as new; raise the one or lower the other",
         (long long)c->dedup_days, (long long)c->freshchat.replay_window_seconds);
-    REFUSE_IF(strcmp(c->front.listen, c->front.admin_listen) == 0 && !strstr(c->front.listen, ":0"), "front",
-              "admin_listen", "admin_listen must be another address than listen: choose another port");
+    REFUSE_IF(same_place(c->front.listen, c->front.admin_listen), "front", "admin_listen",
+              "admin_listen must be another address than listen: choose another port");
     REFUSE_IF(c->freshchat.webhook_key_files.count == 0, "freshchat", "webhook_key_files",
               "webhook_key_files must name at least one file: without a key no webhook can be verified");
     REFUSE_IF(c->freshdesk.webhook_token_files.count == 0, "freshdesk", "webhook_token_files",

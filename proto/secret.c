@@ -12,7 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum kind { KIND_SECRET, KIND_PUBLIC };
+enum kind { KIND_SECRET, KIND_PUBLIC, KIND_AUTHORITIES };
+
+static const char *const called[] = {"secret", "key", "certificates"};
+
+// A distribution's whole bundle has a quarter of it.
+#define AUTHORITIES_MAX_BYTES (1024 * 1024)
 
 static void say(char *why, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -43,12 +48,17 @@ static void credential_path(const char *path, char *out, size_t size)
 // Opens and checks; -1 with a sentence. O_NONBLOCK so that a FIFO put there cannot hold us up.
 static int open_checked(const char *path, enum kind kind, size_t *size, char *why, size_t why_size)
 {
-    size_t max = kind == KIND_SECRET ? SECRET_MAX_BYTES : 4 * SECRET_MAX_BYTES;
+    size_t max = kind == KIND_SECRET   ? SECRET_MAX_BYTES
+                 : kind == KIND_PUBLIC ? 4 * SECRET_MAX_BYTES
+                                       : AUTHORITIES_MAX_BYTES;
     char real[4096];
     struct stat st;
     int fd;
 
-    credential_path(path, real, sizeof real);
+    if (kind == KIND_AUTHORITIES)
+        snprintf(real, sizeof real, "%s", path); // no credential: whoever connects opens just that
+    else
+        credential_path(path, real, sizeof real);
     fd = open(real, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         say(why, why_size, "%s cannot be opened: %s", real, strerror(errno));
@@ -57,14 +67,13 @@ static int open_checked(const char *path, enum kind kind, size_t *size, char *wh
     if (fstat(fd, &st) != 0)
         say(why, why_size, "%s cannot be examined: %s", real, strerror(errno));
     else if (!S_ISREG(st.st_mode))
-        say(why, why_size, "%s is no regular file: put the %s into a file", real,
-            kind == KIND_SECRET ? "secret" : "key");
+        say(why, why_size, "%s is no regular file: put the %s into a file", real, called[kind]);
     else if (kind == KIND_SECRET && (st.st_mode & 0007) != 0)
         say(why, why_size, "%s can be accessed by every user of this machine: chmod 0640 %s", real, real);
-    else if (kind == KIND_PUBLIC && (st.st_mode & 0002) != 0)
+    else if (kind != KIND_SECRET && (st.st_mode & 0002) != 0)
         say(why, why_size, "%s can be changed by every user of this machine: chmod 0644 %s", real, real);
     else if (st.st_size == 0)
-        say(why, why_size, "%s is empty: write the %s into it", real, kind == KIND_SECRET ? "secret" : "key");
+        say(why, why_size, "%s is empty: write the %s into it", real, called[kind]);
     else if ((size_t)st.st_size > max)
         say(why, why_size, "%s is too long for what it should be: at most %zu bytes", real, max);
     else {
@@ -172,7 +181,25 @@ static bool check_one(const struct config *config, struct config_error *error, c
     return true;
 }
 
-bool config_check_secrets(const struct config *config, struct config_error *error)
+// Whether a log can be there; who may write to it shows when it is opened.
+static bool check_log_folder(const struct config *config, struct config_error *error)
+{
+    char folder[4096];
+    struct stat st;
+
+    snprintf(folder, sizeof folder, "%s", config->log_file);
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return true; // there is none
+    slash[slash == folder] = '\0';
+    if (stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    config_error_at(error, config, "", "log_file",
+                    "log_file: there is no folder %s: make it, for the user deskbelld runs as", folder);
+    return false;
+}
+
+bool config_check_files(const struct config *config, struct config_error *error)
 {
     const struct config_list *keys = &config->freshchat.webhook_key_files;
     const struct config_list *tokens = &config->freshdesk.webhook_token_files;
@@ -194,5 +221,13 @@ bool config_check_secrets(const struct config *config, struct config_error *erro
     if (*config->widget.context_key_file &&
         !check_one(config, error, "widget", "context_key_file", config->widget.context_key_file, KIND_SECRET))
         return false;
-    return true;
+    const char *const authorities[][2] = {{"freshchat", config->freshchat.ca_file},
+                                          {"freshdesk", config->freshdesk.ca_file},
+                                          {"freshcaller", config->freshcaller.ca_file}};
+    for (size_t i = 0; i < sizeof authorities / sizeof *authorities; i++) {
+        if (*authorities[i][1] &&
+            !check_one(config, error, authorities[i][0], "ca_file", authorities[i][1], KIND_AUTHORITIES))
+            return false;
+    }
+    return check_log_folder(config, error);
 }

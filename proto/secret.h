@@ -32,8 +32,9 @@ void secret_free(struct secret **secret);
 // True when both are the same bytes; takes the same time wherever they differ.
 bool secret_equal(const struct secret *secret, const char *text, size_t len);
 
-// Checks every secret and key file the configuration names, by opening it, without reading it. False with *error filled
-// (the line is where the file is named) at the first that is missing or refused.
-bool config_check_secrets(const struct config *config, struct config_error *error) __attribute__((warn_unused_result));
+// Checks every secret, key and certificate file the configuration names, by opening it, without reading it, and that
+// log_file has a folder. False with *error filled (the line is where the file is named) at the first that is missing or
+// refused.
+bool config_check_files(const struct config *config, struct config_error *error) __attribute__((warn_unused_result));
 
 #endif

@@ -121,7 +121,7 @@ static void do_start(struct children *children, struct child *c, int64_t now_ms)
     assert(generation > c->generation);
     c->edition = c->wanted_edition;
     c->generation = generation;
-    c->was_ready = c->joined = c->released = false;
+    c->was_ready = c->joined = c->released = c->refused = false;
     c->progress = c->jobs = c->resident_mb = 0;
     c->jitter = children->ops->random(children->context) % 1024;
     memset(&c->reader, 0, sizeof c->reader);
@@ -509,6 +509,8 @@ bool children_reap(struct children *children, pid_t pid, int wait_status, int64_
         // Its last words may still be in the pipe: whether it had been READY decides how soon it is replaced.
         children_read(children, slot, now_ms);
         write_obituary(&children->slots[slot], wait_status, now_ms);
+        children->slots[slot].refused =
+            !children->slots[slot].was_ready && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == PIPES_EXIT_CONFIG;
         fire(children, slot, EVENT_REAPED, now_ms);
         return true;
     }

@@ -51,6 +51,7 @@ struct child {
     bool was_ready; // this process said READY
     bool joined;    // it is or was on a roster, from then until it is reaped
     bool released;  // the working front has no job of it out any more
+    bool refused;   // the last process left before it was ready, and said that the configuration is why
     pid_t pid;      // 0: no process
     uint64_t generation;
     uint64_t edition;        // of the configuration that this process was started with

@@ -25,7 +25,7 @@ bool edition_read(const char *path, struct config **config, char **text, size_t 
     if (!read_text)
         return false;
     ok = config_parse(read_text, read_len, path, config, error);
-    if (ok && !config_check_secrets(*config, error)) {
+    if (ok && !config_check_files(*config, error)) {
         config_free(config);
         ok = false;
     }

@@ -114,7 +114,23 @@ static bool take_lock(struct instance *instance, const char *state_dir, char *wh
     return true;
 }
 
-// A killed instance leaves its sockets' names; nobody listens there while we hold the lock.
+// Another state_dir may come with the same runtime_dir, which has a default: its instance would lose its sockets to us.
+static bool lock_runtime_dir(struct instance *instance, char *why, size_t why_size)
+{
+    instance->runtime_fd = open(instance->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (instance->runtime_fd >= 0 && flock(instance->runtime_fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (instance->runtime_fd >= 0 && errno == EWOULDBLOCK)
+        snprintf(why, why_size,
+                 "another deskbelld is running with runtime_dir %s: stop it first, or choose another runtime_dir for "
+                 "one of them",
+                 instance->runtime_dir);
+    else
+        snprintf(why, why_size, "runtime_dir %s cannot be locked: %s", instance->runtime_dir, strerror(errno));
+    return false;
+}
+
+// A killed instance leaves its sockets' names; nobody listens there while we hold the locks.
 static void clear_sockets(const char *runtime_dir)
 {
     DIR *dir = opendir(runtime_dir);
@@ -134,12 +150,13 @@ bool instance_open(struct instance *instance, const char *state_dir, const char 
                    size_t why_size)
 {
     memset(instance, 0, sizeof *instance);
-    instance->lock_fd = -1;
+    instance->lock_fd = instance->runtime_fd = -1;
     instance->runtime_dir = strdup(runtime_dir);
     if (!instance->runtime_dir)
         abort();
     if (!make_dir(state_dir, "state_dir", why, why_size) || !take_lock(instance, state_dir, why, why_size) ||
-        !make_dir(runtime_dir, "runtime_dir", why, why_size) || !close_to_others(runtime_dir, why, why_size)) {
+        !make_dir(runtime_dir, "runtime_dir", why, why_size) || !close_to_others(runtime_dir, why, why_size) ||
+        !lock_runtime_dir(instance, why, why_size)) {
         instance_close(instance);
         return false;
     }
@@ -151,7 +168,9 @@ void instance_close(struct instance *instance)
 {
     if (instance->lock_fd >= 0)
         close(instance->lock_fd);
-    instance->lock_fd = -1;
+    if (instance->runtime_fd >= 0)
+        close(instance->runtime_fd);
+    instance->lock_fd = instance->runtime_fd = -1;
     free(instance->runtime_dir);
     instance->runtime_dir = NULL;
 }

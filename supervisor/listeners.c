@@ -37,7 +37,7 @@ static int open_one(const char *text, const char *key, char *why, size_t why_siz
 
 static bool adopt(int fd, int *place, char *why, size_t why_size)
 {
-    int listening = 0, type = 0;
+    int listening = 0, type = 0, family = 0;
     socklen_t len = sizeof listening;
     int flags = fcntl(fd, F_GETFL);
 
@@ -48,6 +48,14 @@ static bool adopt(int fd, int *place, char *why, size_t why_size)
             "descriptor %d from LISTEN_FDS is no listening stream socket, or one too many: pass at most two, named "
             "front and admin",
             fd);
+        return false;
+    }
+    // CivetWeb would take its connections, and nobody could tell whose they are.
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) != 0 || (family != AF_INET && family != AF_UNIX)) {
+        snprintf(why, why_size,
+                 "descriptor %d from LISTEN_FDS is no IPv4 socket: write ListenStream=127.0.0.1:PORT in the socket "
+                 "unit, or 0.0.0.0:PORT for all addresses",
+                 fd);
         return false;
     }
     fcntl(fd, F_SETFL, flags | O_NONBLOCK);
@@ -128,7 +136,15 @@ static int follow_one(const char *text, const char *key, const char *const old_t
         if (old_texts[i] && strcmp(text, old_texts[i]) == 0)
             return another_descriptor(old_fds[i]);
     }
-    return open_one(text, key, why, why_size);
+    int fd = open_one(text, key, why, why_size);
+    size_t len = strlen(why);
+    for (int i = 0; fd < 0 && i < 2; i++) {
+        const char *port = strrchr(text, ':');
+        if (old_texts[i] && strcmp(strrchr(old_texts[i], ':'), port) == 0)
+            snprintf(why + len, why_size - len, "; %s, which is open, has that port: take another one or restart",
+                     old_texts[i]);
+    }
+    return fd;
 }
 
 bool listeners_follow(struct listeners *listeners, const struct config_front *config, const struct listeners *before,

@@ -7,6 +7,8 @@
 #include "proto/log.h"
 
 static const char worker_failed[] = "a worker with the new configuration did not become ready";
+static const char refused[] =
+    "a process refused a key, token or certificate of the new configuration; its own line in the log says which";
 static const char front_failed[] = "the front with the new configuration did not start";
 static const char front_failed_open[] = "the front with the new configuration could not serve";
 
@@ -81,7 +83,11 @@ static bool workers_live(const struct reload *reload, const struct children *chi
 
 static enum reload_result refuse(struct reload *reload, struct children *children, const char *why, int64_t now_ms)
 {
-    reload->why = why;
+    reload->why = children->slots[reload->front].refused ? refused : why;
+    for (size_t i = 0; i < reload->worker_count; i++) {
+        if (children->slots[reload->workers[i]].refused)
+            reload->why = refused;
+    }
     for (size_t i = 0; i < reload->worker_count; i++)
         children_leave(children, reload->workers[i], now_ms);
     children_stop(children, reload->front, now_ms);

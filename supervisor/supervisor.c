@@ -59,6 +59,7 @@ struct supervisor {
     int signal_fd;
     enum phase phase;
     bool was_ready;                       // READY=1 was sent
+    bool refused;                         // nothing ever worked, and a child says that the configuration is why
     int64_t killed_by_ms;                 // PHASE_KILLING: when to stop waiting
     int64_t watchdog_ms, watchdog_due_ms; // 0: no watchdog
 };
@@ -389,6 +390,20 @@ static void take_signal(struct supervisor *s, int number, int64_t now_ms)
     }
 }
 
+// Until something has worked once, a configuration that a child refuses is the operator's to mend: trying again and
+// again would only hide that.
+static void heed_refusals(struct supervisor *s, int64_t now_ms)
+{
+    for (uint32_t slot = 0; !s->was_ready && s->phase == PHASE_RUNNING && slot < CHILDREN_SLOTS; slot++) {
+        if (!s->children.slots[slot].refused)
+            continue;
+        s->refused = true;
+        notify_send(
+            "STATUS=not started: a key, token or certificate that the configuration names was refused, see the log");
+        kill_all(s, "a child refused what the configuration names", now_ms);
+    }
+}
+
 static void be_due(int64_t *due_ms, int64_t ms)
 {
     if (ms < *due_ms)
@@ -480,6 +495,7 @@ static void run(struct supervisor *s)
         wait_for_something(s, control_full);
         read_children(s, clock_mono_ms());
         read_signals(s, clock_mono_ms());
+        heed_refusals(s, clock_mono_ms());
         children_tick(&s->children, clock_mono_ms());
         step_reload(s, clock_mono_ms());
         step_workforce(s, clock_mono_ms());
@@ -491,7 +507,8 @@ static void run(struct supervisor *s)
 
 int supervisor_main(struct config **config, const char *config_path, const char *text, size_t len)
 {
-    struct supervisor s = {.config_path = config_path, .instance.lock_fd = -1, .stderr_fd = -1, .signal_fd = -1};
+    struct supervisor s = {
+        .config_path = config_path, .instance = {.lock_fd = -1, .runtime_fd = -1}, .stderr_fd = -1, .signal_fd = -1};
     char why[2048] = "";
 
     umask(0077);
@@ -510,5 +527,5 @@ int supervisor_main(struct config **config, const char *config_path, const char 
     run(&s);
     log_info("stopped", NULL);
     close_all(&s);
-    return PIPES_EXIT_ASKED;
+    return s.refused ? PIPES_EXIT_CONFIG : PIPES_EXIT_ASKED;
 }

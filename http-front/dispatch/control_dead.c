@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `deskbellctl dead list|show`: the dead letters by cause, whom they concern and what is in those customers' carts.
 // Dispatcher's thread; reads a bounded number of letters. Never a text that somebody wrote.
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,10 +67,10 @@ static json_t *conversation_in(struct census_of_dead *all, json_t *group, const 
     uint64_t cents = 0;
     bool known = control_lane(all->self, id, &lane, arena);
     bool cart = cart_of(known ? &lane : NULL, pending, &cents, arena);
-    row = json_pack("{s:s, s:I, s:s, s:o, s:i, s:[]}", "conversation", id, "ticket",
+    row = json_pack("{s:s, s:I, s:s, s:o, s:i, s:[], s:[]}", "conversation", id, "ticket",
                     (json_int_t)(known && lane.ticket_id ? lane.ticket_id : pending->event.ticket_id), "user",
                     known && *lane.user ? lane.user : pending->event.user, "cart_cents",
-                    cart ? json_integer((json_int_t)cents) : json_null(), "letters", 0, "sequences");
+                    cart ? json_integer((json_int_t)cents) : json_null(), "letters", 0, "sequences", "numbers");
     json_object_set_new(conversations, id, row);
     if (cart)
         increase(group, "cart_cents", (json_int_t)cents);
@@ -96,8 +97,11 @@ static bool count_letter(void *arg, uint64_t seq, const struct dead *dead)
     json_t *row = conversation_in(all, group, &dead->pending, arena);
     increase(row, "letters", 1);
     json_t *sequences = json_object_get(row, "sequences");
-    if (json_array_size(sequences) < MOST_SEQUENCES)
+    if (json_array_size(sequences) < MOST_SEQUENCES) {
+        // As text, too: they may be larger than what JavaScript and jq keep exactly.
         json_array_append_new(sequences, json_integer((json_int_t)seq));
+        json_array_append_new(json_object_get(row, "numbers"), json_sprintf("%" PRIu64, seq));
+    }
     arena_free(&arena);
     return true;
 }

@@ -116,11 +116,10 @@ json_t *control_status(struct dispatcher *self, struct control_call *call)
         "version", DESKBELL_VERSION, "mode", self->observing ? "observe" : "live", "pid", (json_int_t)getpid(),
         "generation", (json_int_t)ledger_epoch(self->options.ledger), "up_ms",
         (json_int_t)(clock_mono_ms() - (int64_t)self->started_mono_ms), "ready", (int)ready, "open", (int)self->open,
-        "draining", (int)self->draining, "workers", workers(self), "lanes",
-        (json_int_t)zhashx_size(self->conversations), "out", (json_int_t)jobs_count(self->jobs), "dead",
-        (json_int_t)self->dead, "directions", directions(self), "gates", gates(self), "latency", latency(),
-        "ledger_free_bytes", (json_int_t)ledger_free_bytes(self->options.ledger), "committer_waiting",
-        (json_int_t)committer_waiting(self->options.committer), "intake_open",
+        "draining", (int)self->draining, "workers", workers(self), "lanes", (json_int_t)self->busy, "out",
+        (json_int_t)jobs_count(self->jobs), "dead", (json_int_t)self->dead, "directions", directions(self), "gates",
+        gates(self), "latency", latency(), "ledger_free_bytes", (json_int_t)ledger_free_bytes(self->options.ledger),
+        "committer_waiting", (json_int_t)committer_waiting(self->options.committer), "intake_open",
         (int)committer_healthy(self->options.committer), "restored_ms",
         (json_int_t)ledger_restored_ms(self->options.ledger), "reconcile", status_reconcile(self));
 }

@@ -31,7 +31,7 @@ static const uint64_t spare_bytes = (uint64_t)16 << 20;
 
 static bool failed(char *error, size_t error_size, const char *dir, const char *why)
 {
-    snprintf(error, error_size, "no backup was made in %s: %s", dir, why);
+    snprintf(error, error_size, "%s: %s", dir, why);
     return false;
 }
 
@@ -239,8 +239,9 @@ bool ledger_backup(struct ledger *self, const char *dir, char *error, size_t err
     if (!has_room(self, parent))
         return failed(error, error_size, dir, "there is not enough space left for it");
     if (mkdir(outer, 0700) != 0) {
-        snprintf(error, error_size, "no backup was made in %s: %s: %s%s", dir, outer, strerror(errno),
-                 errno == EEXIST ? "; another backup runs, or one was interrupted and this has to be removed" : "");
+        snprintf(error, error_size, "%s: %s%s", outer, strerror(errno),
+                 errno == EEXIST ? "; another backup runs, or one was interrupted and this has to be removed"
+                                 : "; deskbelld can write below state_dir and, where it is set, backup_dir only");
         return false;
     }
     bool ok = fill_copy(self, dir, copy, error, error_size);

@@ -186,8 +186,10 @@ words() {
     sed -n '/^## For operators/,/^\*\*With your accounts/p' "$here/../../README.md" |
         awk -v begin="^    $1" '$0 ~ begin { on = 1 } on { print; on = /\\$/ }' | sed "s#127\.0\.0\.1#$address#g"
 }
-cp "$sandbox_deb" "$root/tmp/deskbell-sandbox.deb"
-cp "$deb" "$root/tmp/deskbell.deb"
+# The tree as ./dev package leaves it.
+mkdir -p "$root/tmp/build/release/packages"
+cp "$sandbox_deb" "$root/tmp/build/release/packages/deskbell-sandbox.deb"
+cp "$deb" "$root/tmp/build/release/packages/deskbell.deb"
 [ -n "$(words 'apt install')" ] || die "the README does not say how to install"
 in_root sh -e -c "cd /tmp; $(words 'apt install' | sed 's/apt install/apt-get -q -y --no-install-recommends install/')" \
     </dev/null >"$work/apt.log" 2>&1 || die "the packages cannot be installed: $(tail -n 5 "$work/apt.log")"

@@ -165,10 +165,10 @@ done
 for path in / /metrics /status /healthz /readyz /webhooks /webhooks/freshchat/x /webhooks/other /deskbell-mirror; do
     answer 404 -X POST -d '{}' "$path"
 done
-answer "403 405" /webhooks/freshchat
+answer 405 /webhooks/freshchat
 for path in /widget.js /callback.js /support; do
     answer 200 "$path"
-    answer "403 405" -X POST -d '{}' "$path"
+    answer 405 -X POST -d '{}' "$path"
 done
 answer 405 /callback
 answer 403 -H 'Content-Type: application/json' -H 'Origin: https://elsewhere.example' -d '{}' /callback

@@ -137,6 +137,15 @@ bool state_trial(const char *folder, struct sandbox *sb, const char *context_key
 {
     static const char *const parts[] = {"credentials", "state", "run"};
     char path[4096], url[64], config[4096], host[64];
+    // Its tickets' and conversations' numbers would be taken for this one's.
+    path_of(path, folder, "state/ledger");
+    if (access(path, F_OK) == 0) {
+        fprintf(stderr,
+                "deskbell-sandbox: %s is of an earlier trial, and the sandbox begins anew: remove %s/state, or name "
+                "another folder\n",
+                path, folder);
+        return false;
+    }
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         path_of(path, folder, parts[i]);
         if (!state_folder(path))

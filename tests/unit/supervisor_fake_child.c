@@ -216,6 +216,8 @@ int main(int argc, char **argv)
         return PIPES_EXIT_USAGE;
     take_plan(plan);
     journal("start plan=%s", plan);
+    if (strcmp(plan, "refuse") == 0)
+        exit(PIPES_EXIT_CONFIG);
     if (strcmp(plan, "die") == 0)
         return 7;
     tell_inheritance();

@@ -380,6 +380,8 @@ static void listen_addresses_are_ipv4(void **state)
     assert_int_equal(ntohs(address.sin_port), 65535);
     assert_int_equal(ntohl(address.sin_addr.s_addr), 0x7f000002);
     refuses(BASE "front { listen = \"127.0.0.1:80\" admin_listen = \"127.0.0.1:80\" }", 3, "another address");
+    refuses(BASE "front { listen = \"0.0.0.0:80\" admin_listen = \"127.0.0.1:80\" }", 3, "another address");
+    accepts(BASE "front { listen = \"127.0.0.1:80\" admin_listen = \"127.0.0.2:80\" }");
     accepts(BASE "front { listen = \"127.0.0.1:0\" admin_listen = \"127.0.0.1:0\" }");
 }
 

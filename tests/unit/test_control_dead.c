@@ -156,6 +156,7 @@ static void a_note_in_doubt_comes_back_whole(void **state)
     char last[24];
     snprintf(last, sizeof last, "%lld",
              (long long)json_integer_value(json_array_get(json_object_get(row, "sequences"), 2)));
+    assert_string_equal(json_string_value(json_array_get(json_object_get(row, "numbers"), 2)), last);
     json_decref(answer);
     answer = asks(f, "dead-retry", "seq", last, "", "0");
     assert_int_equal(number_at(answer, "letters_matched"), 3);

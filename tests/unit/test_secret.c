@@ -169,16 +169,33 @@ static void the_configuration_s_secrets_are_checked(void **state)
              folder, folder, folder, folder, folder);
     assert_true(config_parse(text, strlen(text), "test.conf", &config, &error));
     for (const char *name = "tkpw2"; *name; name++) {
-        assert_false(config_check_secrets(config, &error));
+        assert_false(config_check_files(config, &error));
         assert_string_equal(error.file, "test.conf");
         // The first one missing: token, key, public key, webhook tokens.
         assert_int_equal(error.line, *name == 't' ? 2 : *name == 'k' ? 5 : *name == 'p' ? 3 : 6);
         snprintf(path, sizeof path, *name == '2' ? "%s/w2" : "%s/%c", folder, *name);
         put(path, "x", 1, *name == 'p' ? 0644 : 0600);
     }
-    assert_true(config_check_secrets(config, &error));
+    assert_true(config_check_files(config, &error));
+    snprintf(path, sizeof path, "%s/ca.pem", folder);
+    free(config->freshdesk.ca_file);
+    config->freshdesk.ca_file = strdup(path);
+    assert_false(config_check_files(config, &error));
+    assert_non_null(strstr(error.message, "ca_file: "));
     put(path, "x", 1, 0644);
-    assert_false(config_check_secrets(config, &error));
+    assert_true(config_check_files(config, &error));
+    free(config->log_file);
+    snprintf(path, sizeof path, "%s/no/such.log", folder);
+    config->log_file = strdup(path);
+    assert_false(config_check_files(config, &error));
+    assert_non_null(strstr(error.message, "log_file: there is no folder "));
+    free(config->log_file);
+    snprintf(path, sizeof path, "%s/such.log", folder);
+    config->log_file = strdup(path);
+    assert_true(config_check_files(config, &error));
+    snprintf(path, sizeof path, "%s/w2", folder);
+    put(path, "x", 1, 0644);
+    assert_false(config_check_files(config, &error));
     assert_non_null(strstr(error.message, "webhook_token_files: "));
     config_free(&config);
 }

@@ -66,6 +66,27 @@ static void a_second_instance_is_refused_with_a_sentence(void **state)
     instance_close(&second);
 }
 
+// A copy with another state_dir: the sockets of the one that runs are not its to clear.
+static void a_second_instance_on_the_same_sockets_is_refused(void **state)
+{
+    struct instance first, second;
+    char other[200], socket_path[200];
+
+    (void)state;
+    assert_true(instance_open(&first, state_dir, runtime_dir, why, sizeof why));
+    snprintf(socket_path, sizeof socket_path, "%s/front.sock", runtime_dir);
+    close(open(socket_path, O_WRONLY | O_CREAT, 0600));
+    snprintf(other, sizeof other, "%s/other-state", folder);
+    assert_false(instance_open(&second, other, runtime_dir, why, sizeof why));
+    assert_non_null(strstr(why, "another deskbelld"));
+    assert_non_null(strstr(why, runtime_dir));
+    assert_int_equal(access(socket_path, F_OK), 0);
+    instance_close(&first);
+    assert_true(instance_open(&second, other, runtime_dir, why, sizeof why));
+    assert_int_equal(access(socket_path, F_OK), -1);
+    instance_close(&second);
+}
+
 // The children hold a copy of the descriptor: the lock is theirs as well.
 static void the_lock_lives_as_long_as_any_copy(void **state)
 {
@@ -280,6 +301,14 @@ static void sockets_follow_a_new_configuration(void **state)
     assert_int_equal(third.front, -1);
     assert_int_equal(third.admin, -1);
     assert_true(fcntl(old.front, F_GETFD) >= 0);
+    // Our own other address may be in the way of one for all addresses.
+    char ours[64];
+    snprintf(ours, sizeof ours, "127.0.0.1:%u", port_of(old.front));
+    before.listen = ours;
+    snprintf(taken, sizeof taken, "0.0.0.0:%u", port_of(old.front));
+    assert_false(listeners_follow(&third, &after, &old, &before, why, sizeof why));
+    assert_non_null(strstr(why, "in use; 127.0.0.1:"));
+    assert_non_null(strstr(why, "restart"));
     // What systemd passed stays, whatever the configuration says.
     old.front_passed = true;
     assert_true(listeners_follow(&third, &after, &old, &before, why, sizeof why));
@@ -327,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         PARTS_TEST(a_second_instance_is_refused_with_a_sentence),
+        PARTS_TEST(a_second_instance_on_the_same_sockets_is_refused),
         PARTS_TEST(the_lock_lives_as_long_as_any_copy),
         PARTS_TEST(generations_never_repeat),
         PARTS_TEST(folders_are_made_and_closed_to_others),

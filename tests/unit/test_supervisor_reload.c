@@ -189,10 +189,21 @@ static void a_new_worker_that_dies_is_a_refusal(void **state)
     (void)state;
     begin();
     says(3, PIPES_STATUS_READY);
-    dies(4, 3 << 8);
+    dies(4, 1 << 8);
     assert_int_equal(step(0), RELOAD_REFUSED);
     expect_story("buried 4 g105; TERM 1003; ");
     nothing_has_happened("a worker with the new configuration did not become ready");
+}
+
+static void a_new_worker_that_refuses_its_keys_is_told_as_such(void **state)
+{
+    (void)state;
+    begin();
+    dies(3, PIPES_EXIT_CONFIG << 8);
+    assert_int_equal(step(0), RELOAD_REFUSED);
+    expect_story("buried 3 g104; TERM 1004; ");
+    nothing_has_happened("a process refused a key, token or certificate of the new configuration; its own line in the "
+                         "log says which");
 }
 
 static void a_new_worker_that_is_late_is_a_refusal(void **state)
@@ -532,6 +543,7 @@ int main(void)
         RELOAD_TEST(a_good_reload_goes_through_its_phases),
         RELOAD_TEST(new_workers_are_on_no_roster_before_their_front),
         RELOAD_TEST(a_new_worker_that_dies_is_a_refusal),
+        RELOAD_TEST(a_new_worker_that_refuses_its_keys_is_told_as_such),
         RELOAD_TEST(a_new_worker_that_is_late_is_a_refusal),
         RELOAD_TEST(a_fork_that_fails_is_a_refusal),
         RELOAD_TEST(a_new_front_that_dies_or_is_late_is_a_refusal),

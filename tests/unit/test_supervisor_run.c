@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +250,27 @@ static void bad_configuration_starts_nothing(void **state)
     assert_int_equal(access(in_folder("journal"), F_OK), -1);
 }
 
+// Only the process that uses a key can tell that it is none: before anything has worked once, that ends the start.
+static void what_a_child_refuses_ends_the_first_start_only(void **state)
+{
+    (void)state;
+    put("plan/front-0", "refuse\n", 0600);
+    start();
+    assert_int_equal(exit_code(), 3);
+    assert_non_null(strstr(contents("log"), "a child refused what the configuration names"));
+    assert_int_equal(count_of(daemon_text, "child_started child=front"), 1);
+    unlink(in_folder("log"));
+    unlink(in_folder("journal"));
+
+    start_and_wait();
+    put("plan/worker-1", "refuse\n", 0600);
+    kill(pid_of("worker-1", 1), SIGKILL);
+    wait_for("log", "event=child_ready child=worker slot=1", 2);
+    assert_int_equal(count_of(contents("log"), "cause=\"exit code 3\""), 1);
+    kill(daemon_pid, SIGTERM);
+    assert_int_equal(exit_code(), 0);
+}
+
 static void t_checks_and_starts_nothing(void **state)
 {
     (void)state;
@@ -296,7 +318,32 @@ static void missing_helpers_and_taken_ports_are_said(void **state)
     assert_int_equal(access(in_folder("journal"), F_OK), -1);
 }
 
-// Socket activation: 3 is the admin's by its name, 4 the front's. SIGCHLD arrives ignored, as from a careless starter.
+// As systemd starts it with sockets: from descriptor 3 on. SIGCHLD arrives ignored, as from a careless starter.
+static void start_with_sockets(const int *fds, int count, const char *names)
+{
+    daemon_pid = fork();
+    if (daemon_pid == 0) {
+        char number[32];
+        int out = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND, 0600), copies[2];
+        for (int i = 0; i < count; i++)
+            copies[i] = fcntl(fds[i], F_DUPFD, 20);
+        dup2(out, 1);
+        dup2(out, 2);
+        for (int i = 0; i < count; i++)
+            dup2(copies[i], 3 + i);
+        snprintf(number, sizeof number, "%d", (int)getpid());
+        setenv("LISTEN_PID", number, 1);
+        snprintf(number, sizeof number, "%d", count);
+        setenv("LISTEN_FDS", number, 1);
+        setenv("LISTEN_FDNAMES", names, 1);
+        signal(SIGCHLD, SIG_IGN);
+        execl(DESKBELLD, "deskbelld", "-c", in_folder("deskbell.conf"), (char *)NULL);
+        _exit(126);
+    }
+    assert_true(daemon_pid > 0);
+}
+
+// Socket activation: 3 is the admin's by its name, 4 the front's.
 static void sockets_from_systemd_are_taken(void **state)
 {
     unsigned front_port, admin_port;
@@ -304,23 +351,7 @@ static void sockets_from_systemd_are_taken(void **state)
     char expected[128];
 
     (void)state;
-    daemon_pid = fork();
-    if (daemon_pid == 0) {
-        char pid[32];
-        int fd = open(in_folder("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
-        int front_copy = fcntl(front, F_DUPFD, 20), admin_copy = fcntl(admin, F_DUPFD, 20);
-        dup2(fd, 1);
-        dup2(fd, 2);
-        dup2(admin_copy, 3);
-        dup2(front_copy, 4);
-        snprintf(pid, sizeof pid, "%d", (int)getpid());
-        setenv("LISTEN_PID", pid, 1);
-        setenv("LISTEN_FDS", "2", 1);
-        setenv("LISTEN_FDNAMES", "admin:front", 1);
-        signal(SIGCHLD, SIG_IGN);
-        execl(DESKBELLD, "deskbelld", "-c", in_folder("deskbell.conf"), (char *)NULL);
-        _exit(126);
-    }
+    start_with_sockets((const int[]){admin, front}, 2, "admin:front");
     close(front);
     close(admin);
     snprintf(expected, sizeof expected, "event=listening role=front address=127.0.0.1 port=%u\n", front_port);
@@ -330,6 +361,24 @@ static void sockets_from_systemd_are_taken(void **state)
     wait_for("log", "event=child_ready", 3);
     kill(daemon_pid, SIGTERM);
     assert_int_equal(exit_code(), 0);
+}
+
+// What `ListenStream=8080` makes of it. CivetWeb knows IPv4 only, and would answer everything that it serves nobody.
+static void an_ipv6_socket_from_systemd_is_refused(void **state)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    if (fd < 0)
+        skip(); // a kernel without IPv6
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    start_with_sockets((const int[]){fd}, 1, "front");
+    close(fd);
+    assert_int_equal(exit_code(), 1);
+    assert_non_null(strstr(contents("log"), "is no IPv4 socket: write ListenStream=127.0.0.1:PORT"));
+    assert_int_equal(access(in_folder("journal"), F_OK), -1);
 }
 
 static void workers_are_added_and_removed(void **state)
@@ -367,9 +416,11 @@ int main(void)
         RUN_TEST(children_leave_when_deskbelld_is_killed),
         RUN_TEST(the_lock_is_held_while_a_child_lives),
         RUN_TEST(bad_configuration_starts_nothing),
+        RUN_TEST(what_a_child_refuses_ends_the_first_start_only),
         RUN_TEST(t_checks_and_starts_nothing),
         RUN_TEST(missing_helpers_and_taken_ports_are_said),
         RUN_TEST(sockets_from_systemd_are_taken),
+        RUN_TEST(an_ipv6_socket_from_systemd_is_refused),
         RUN_TEST(workers_are_added_and_removed),
     };
 
