@@ -39,6 +39,7 @@
     X(BAD_REQUEST_ID, 400, "request_id", "id must be 8 to 64 letters, digits, - or _")                                 \
     X(ORIGIN, 403, "origin", "pages of this origin may not ask for calls; see widget.origins")                         \
     X(RATE, 429, "rate", "too many requests; try again later")                                                         \
+    X(CONTENT_ENCODING, 415, "content_encoding", "a compressed body is not understood here")                           \
     X(UNAVAILABLE, 503, "unavailable", "the event could not be stored; send it again")
 
 #define ANSWERS_ENUM(name, status, word, sentence) ANSWER_##name,

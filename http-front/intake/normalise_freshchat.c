@@ -49,6 +49,14 @@ static const char *read_twin(const json_t *message, const json_t *data, const ch
     return arena_copy(arena, text, strlen(text));
 }
 
+// An id that an event can do without: one of a type that no id has counts as absent, it is no reason to lose a message.
+static const char *optional_id(const json_t *object, const char *key, struct arena *arena)
+{
+    const char *id;
+    (void)payload_id(object, key, ID_MAX, arena, &id);
+    return id;
+}
+
 enum sender { SENDER_USER, SENDER_AGENT, SENDER_OTHER };
 
 struct actor {
@@ -56,17 +64,17 @@ struct actor {
     const char *id;
 };
 
-// The message's own actor wins over the envelope's; each half falls back for itself. False when one has a wrong type.
-static bool read_actor(const json_t *root, const json_t *message, struct arena *arena, struct actor *actor)
+// The message's own actor wins over the envelope's; each half falls back for itself.
+static struct actor read_actor(const json_t *root, const json_t *message, struct arena *arena)
 {
     const json_t *envelope = payload_get(root, "actor");
-    enum payload_id type = payload_id(message, "actor_type", ID_MAX, arena, &actor->type);
-    if (type == PAYLOAD_ABSENT)
-        type = payload_id(envelope, "actor_type", ID_MAX, arena, &actor->type);
-    enum payload_id id = payload_id(message, "actor_id", ID_MAX, arena, &actor->id);
-    if (id == PAYLOAD_ABSENT)
-        id = payload_id(envelope, "actor_id", ID_MAX, arena, &actor->id);
-    return type != PAYLOAD_WRONG && id != PAYLOAD_WRONG;
+    struct actor actor = {.type = payload_text(message, "actor_type", ID_MAX, arena),
+                          .id = optional_id(message, "actor_id", arena)};
+    if (!*actor.type)
+        actor.type = payload_text(envelope, "actor_type", ID_MAX, arena);
+    if (!*actor.id)
+        actor.id = optional_id(envelope, "actor_id", arena);
+    return actor;
 }
 
 // Where nobody says what the actor is, an actor who is the conversation's customer still is one.
@@ -146,15 +154,13 @@ static struct normalised normalise_message(const json_t *root, const struct norm
     }
 
     struct event event = {0};
-    struct actor actor;
     if (payload_id(message, "id", ID_MAX, arena, &event.message) != PAYLOAD_FOUND)
         return bad(ANSWER_BAD_ID);
     if (payload_id(message, "conversation_id", ID_MAX, arena, &event.conversation) != PAYLOAD_FOUND)
         return bad(ANSWER_BAD_CONVERSATION);
-    if (payload_id(message, "channel_id", ID_MAX, arena, &event.channel) == PAYLOAD_WRONG ||
-        payload_id(message, "user_id", ID_MAX, arena, &event.user) == PAYLOAD_WRONG ||
-        !read_actor(root, message, arena, &actor))
-        return bad(ANSWER_BAD_EVENT);
+    event.channel = optional_id(message, "channel_id", arena);
+    event.user = optional_id(message, "user_id", arena);
+    struct actor actor = read_actor(root, message, arena);
 
     enum answer type = check_type(message);
     if (type == ANSWER_BAD_EVENT)
@@ -202,9 +208,9 @@ static struct normalised normalise_lifecycle(const json_t *root, const char *mem
     if (age != ANSWER_ACCEPTED)
         return age == ANSWER_BAD_TIME ? ignored(ANSWER_IGNORED_LIFECYCLE) : bad(age);
     if (!action_known ||
-        payload_id(conversation, "conversation_id", ID_MAX, arena, &event.conversation) != PAYLOAD_FOUND ||
-        payload_id(conversation, "channel_id", ID_MAX, arena, &event.channel) == PAYLOAD_WRONG)
+        payload_id(conversation, "conversation_id", ID_MAX, arena, &event.conversation) != PAYLOAD_FOUND)
         return ignored(ANSWER_IGNORED_LIFECYCLE);
+    event.channel = optional_id(conversation, "channel_id", arena);
     if (*event.channel && !channel_served(options, event.channel, ""))
         return ignored(ANSWER_IGNORED_CHANNEL);
     event.key = arena_printf(arena, "freshchat:%s:%s:%lld", member, event.conversation, (long long)action_ms);

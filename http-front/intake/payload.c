@@ -159,6 +159,10 @@ enum payload_id payload_id(const json_t *object, const char *key, size_t max, st
     const json_t *value = payload_get(object, key);
     if (!value)
         return PAYLOAD_ABSENT;
+    if (json_is_integer(value) && json_integer_value(value) > 0) {
+        *out = arena_printf(arena, "%lld", (long long)json_integer_value(value));
+        return PAYLOAD_FOUND;
+    }
     if (!json_is_string(value))
         return PAYLOAD_WRONG;
     const char *text = json_string_value(value);

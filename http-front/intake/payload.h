@@ -30,8 +30,9 @@ const char *payload_text(const json_t *object, const char *key, size_t max, stru
 
 enum payload_id { PAYLOAD_ABSENT, PAYLOAD_FOUND, PAYLOAD_WRONG };
 /**
- * object[key] as an identifier in *out (arena): text of 1 to `max` bytes without control characters. An empty text
- * counts as absent. PAYLOAD_WRONG for another type or too long; *out is "" then, as when absent.
+ * object[key] as an identifier in *out (arena): text of 1 to `max` bytes without control characters, or a positive
+ * integer as its digits. An empty text counts as absent. PAYLOAD_WRONG for another type or too long; *out is "" then,
+ * as when absent: who can do without the identifier need not look at the result.
  */
 enum payload_id payload_id(const json_t *object, const char *key, size_t max, struct arena *arena, const char **out);
 

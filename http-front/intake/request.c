@@ -52,15 +52,35 @@ size_t request_header_count(const struct request *self, const char *name)
     return count;
 }
 
+// Whether a value of Content-Type is `type`, with or without parameters.
+static bool is_type(const char *value, const char *type)
+{
+    if (strncasecmp(value, type, strlen(type)))
+        return false;
+    value += strlen(type);
+    value += strspn(value, " \t");
+    return !*value || *value == ';';
+}
+
 bool request_is_json(const struct request *self)
 {
-    static const char json[] = "application/json";
     const char *type = request_header(self, "Content-Type");
-    if (!type || request_header_count(self, "Content-Type") != 1 || strncasecmp(type, json, strlen(json)))
+    return type && request_header_count(self, "Content-Type") == 1 && is_type(type, "application/json");
+}
+
+bool request_is_form(const struct request *self)
+{
+    const char *type = request_header(self, "Content-Type");
+    if (!type)
         return false;
-    type += strlen(json);
-    type += strspn(type, " \t");
-    return !*type || *type == ';';
+    return request_header_count(self, "Content-Type") > 1 || is_type(type, "text/plain") ||
+           is_type(type, "multipart/form-data") || is_type(type, "application/x-www-form-urlencoded");
+}
+
+bool request_is_encoded(const struct request *self)
+{
+    const char *encoding = request_header(self, "Content-Encoding");
+    return encoding && *encoding && strcasecmp(encoding, "identity") != 0;
 }
 
 // Checks what says how long the body is: exactly one of a plain Content-Length and "Transfer-Encoding: chunked".

@@ -78,12 +78,27 @@ static enum answer take(const struct http_options *options, enum metrics_source 
     return answer;
 }
 
+// A refusal whose cause is what the headers say of the body is answered with that: it is what the sender can mend.
+static enum answer because_of_headers(const struct request *request, enum answer answer)
+{
+    if (request_is_encoded(request))
+        return ANSWER_CONTENT_ENCODING;
+    return request_header(request, "Content-Type") && !request_is_json(request) ? ANSWER_CONTENT_TYPE : answer;
+}
+
+// Content-Type keeps out what a browser sends for a page of another site. A signature and X-Deskbell-Token prove the
+// sender, and no such page can set them: with these, whatever is JSON is taken, since a sender whose header differs
+// would lose every message. A password in Authorization is sent by the browser that was once asked for it.
+static bool may_be_a_page(const struct request *request, enum metrics_source source)
+{
+    const char *token = request_header(request, "X-Deskbell-Token");
+    return source == METRICS_FRESHDESK && !(token && *token) && request_is_form(request);
+}
+
 static enum answer work(const struct http_options *options, enum metrics_source source, struct request *request)
 {
     if (!request_is(request, "POST"))
         return ANSWER_METHOD;
-    if (!request_is_json(request))
-        return ANSWER_CONTENT_TYPE;
     uint8_t *body;
     size_t size;
     enum answer answer = request_read_body(request, options->max_body_bytes, options->request_timeout_ms, &body, &size);
@@ -92,10 +107,11 @@ static enum answer work(const struct http_options *options, enum metrics_source 
     int64_t now_ms = options->now_ms();
     answer = source == METRICS_FRESHCHAT ? verify_freshchat(options, request, body, size, now_ms)
                                          : verify_freshdesk(options, request, now_ms);
-    if (answer == ANSWER_ACCEPTED)
+    bool proven = answer == ANSWER_ACCEPTED && !may_be_a_page(request, source);
+    if (proven)
         answer = take(options, source, request, body, size, now_ms);
     free(body);
-    return answer;
+    return !proven || answer == ANSWER_BAD_JSON ? because_of_headers(request, answer) : answer;
 }
 
 static const char *extra_headers(enum metrics_source source, enum answer answer)

@@ -152,11 +152,58 @@ static void other_paths_and_methods_are_refused(void **state)
         ask(world->port,
             "POST /webhooks/freshchat HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"),
         415, NULL);
-    expect(ask(world->port, "POST /webhooks/freshchat HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), 415, NULL);
+    expect(ask(world->port, "POST /webhooks/freshchat HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), 401, NULL);
     expect(ask(world->port, "POST /webhooks/freshchat HTTP/1.1\r\nHost: x\r\nContent-Type: "
                             "application/jsonp\r\nContent-Length: 2\r\n\r\n{}"),
            415, NULL);
     assert_int_equal(calls(world), 0);
+}
+
+// `request` with another Content-Type line: "" or whole lines.
+static char *typed(const char *request, const char *lines)
+{
+    static char changed[131072];
+    static const char json[] = "Content-Type: application/json\r\n";
+    const char *at = strstr(request, json);
+    snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - request), request, lines, at + strlen(json));
+    return changed;
+}
+
+static void who_proves_itself_is_not_asked_for_the_type(void **state)
+{
+    struct world *world = *state;
+    static const char *const types[] = {"",
+                                        "Content-Type:\r\n",
+                                        "Content-Type: text/plain; charset=ISO-8859-1\r\n",
+                                        "Content-Type: application/x-www-form-urlencoded\r\n",
+                                        "Content-Type: application/octet-stream\r\n",
+                                        "Content-Type: application/json\r\nContent-Type: text/plain\r\n",
+                                        "Content-Type: application/json\r\nContent-Encoding: identity\r\n"};
+    static const char token[] = "X-Deskbell-Token: " TOKEN "\r\n", hint[] = "{\"ticket_id\":42}";
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "t%zu", i);
+        expect(ask(world->port, typed(signed_request(message(id, "hi"), ""), types[i])), 200, "accepted");
+        expect(ask(world->port, typed(desk_request(token, hint), types[i])), 200, "accepted");
+    }
+    // A body that is no JSON and says so, or why.
+    int before = calls(world);
+    expect(ask(world->port, typed(desk_request(token, "ticket_id=42"), types[3])), 415,
+           answer_sentence(ANSWER_CONTENT_TYPE));
+    expect(ask(world->port, typed(desk_request(token, "ticket_id=42"), "")), 400, answer_sentence(ANSWER_BAD_JSON));
+    expect(ask(world->port, signed_request("\x1f\x8b\x08", "Content-Encoding: gzip\r\n")), 415,
+           answer_sentence(ANSWER_CONTENT_ENCODING));
+    // What a page can have a browser send: its password, and types of forms; but no header of its own.
+    static const char basic[] = "Authorization: Basic YW55OmEtbG9uZy10b2tlbi1mb3ItdGVzdHM=\r\n";
+    expect(ask(world->port, typed(desk_request(basic, hint), types[2])), 415, NULL);
+    expect(ask(world->port, typed(desk_request(basic, hint), types[3])), 415, NULL);
+    expect(ask(world->port, typed(desk_request(basic, hint), "Content-Type: multipart/form-data; boundary=x\r\n")), 415,
+           NULL);
+    expect(ask(world->port, typed(desk_request(basic, hint), types[5])), 415, NULL);
+    expect(ask(world->port, typed(desk_request("", hint), types[2])), 415, NULL);
+    assert_int_equal(calls(world), before);
+    expect(ask(world->port, typed(desk_request(basic, hint), "")), 200, "accepted");
+    expect(ask(world->port, typed(desk_request(basic, hint), types[4])), 200, "accepted");
 }
 
 static void the_widget_is_served_and_may_be_kept(void **state)
@@ -467,6 +514,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORLD(a_signed_message_is_accepted_and_a_duplicate_named),
         WITH_WORLD(freshdesk_hints_need_the_token),
+        WITH_WORLD(who_proves_itself_is_not_asked_for_the_type),
         WITH_WORLD(bad_signatures_are_refused_before_anything_is_parsed),
         WITH_WORLD(signed_bodies_that_are_no_event_are_bad),
         cmocka_unit_test(the_widget_is_served_and_may_be_kept),

@@ -202,7 +202,7 @@ static void actors_decide_what_a_message_is(void **state)
     expect_chat(BY("system", ""), NORMALISE_IGNORED, ANSWER_IGNORED_ACTOR);
     expect_chat(BY("user", ",\"actor_type\":\"bot\""), NORMALISE_IGNORED, ANSWER_IGNORED_ACTOR);
     expect_chat(BY("alien", ""), NORMALISE_IGNORED, ANSWER_IGNORED_ACTOR);
-    expect_chat(BY("user", ",\"actor_type\":7"), NORMALISE_BAD, ANSWER_BAD_EVENT);
+    expect_chat(BY("user", ",\"actor_type\":7"), NORMALISE_EVENT, ANSWER_ACCEPTED); // the envelope says it
     // Nobody says what the actor is: the customer still is the customer.
     expect_chat(ENVELOPE("null", TIME, "{\"message\":{" MINIMAL HI "}}"), NORMALISE_IGNORED, ANSWER_IGNORED_ACTOR);
     got = chat(ENVELOPE("{}", TIME, "{\"message\":{" MINIMAL HI ",\"actor_id\":\"u1\",\"user_id\":\"u1\"}}"));
@@ -245,6 +245,29 @@ static void what_is_of_no_use_is_ignored_with_its_reason(void **state)
     expect_chat("{\"event_type\":\"outbound_message_event\"}", NORMALISE_IGNORED, ANSWER_IGNORED_ACTION);
 }
 
+static void ids_may_be_numbers_and_optional_ones_anything(void **state)
+{
+    (void)state;
+    struct normalised got =
+        chat(MESSAGE("\"id\":5,\"conversation_id\":77712345,\"channel_id\":8,\"user_id\":9007199254740993,"
+                     "\"actor_id\":9007199254740993,\"actor_type\":\"user\"" HI));
+    assert_int_equal(got.result, NORMALISE_EVENT);
+    assert_string_equal(got.event.key, "freshchat:message:5");
+    assert_string_equal(got.event.conversation, "77712345");
+    assert_string_equal(got.event.channel, "8");
+    assert_string_equal(got.event.user, "9007199254740993");
+    assert_string_equal(got.event.actor, "9007199254740993");
+    got = chat(MESSAGE(MINIMAL HI ",\"channel_id\":{},\"user_id\":[1],\"actor_id\":true"));
+    assert_int_equal(got.result, NORMALISE_EVENT);
+    assert_string_equal(got.event.channel, "");
+    assert_string_equal(got.event.user, "u1"); // the envelope's actor
+    assert_string_equal(got.event.actor, "u1");
+    got = chat("{\"action\":\"conversation_reopen\",\"action_time\":\"" TIME
+               "\",\"data\":{\"reopen\":{\"conversation\":{\"conversation_id\":77,\"channel_id\":[]}}}}");
+    assert_int_equal(got.result, NORMALISE_EVENT);
+    assert_string_equal(got.event.conversation, "77");
+}
+
 static void channels_can_be_chosen(void **state)
 {
     (void)state;
@@ -281,21 +304,21 @@ static void what_is_no_event_is_bad(void **state)
         MESSAGE(MINIMAL ",\"message_parts\":{}"),
         MESSAGE(MINIMAL ",\"message_parts\":\"hi\""),
         MESSAGE(MINIMAL HI ",\"reply_parts\":7"),
-        MESSAGE(MINIMAL HI ",\"user_id\":12"),
-        MESSAGE(MINIMAL HI ",\"channel_id\":{}"),
-        MESSAGE(MINIMAL HI ",\"actor_id\":[]"),
     };
     for (size_t i = 0; i < sizeof no_event / sizeof *no_event; i++)
         expect_chat(no_event[i], NORMALISE_BAD, ANSWER_BAD_EVENT);
     static const char *const no_id[] = {MESSAGE("\"conversation_id\":\"c1\"" HI),
                                         MESSAGE("\"id\":\"\",\"conversation_id\":\"c1\"" HI),
-                                        MESSAGE("\"id\":5,\"conversation_id\":\"c1\"" HI),
+                                        MESSAGE("\"id\":5.5,\"conversation_id\":\"c1\"" HI),
+                                        MESSAGE("\"id\":-5,\"conversation_id\":\"c1\"" HI),
+                                        MESSAGE("\"id\":[5],\"conversation_id\":\"c1\"" HI),
                                         MESSAGE("\"id\":\"a\\u0000b\",\"conversation_id\":\"c1\"" HI),
                                         MESSAGE("\"id\":\"a\\nb\",\"conversation_id\":\"c1\"" HI)};
     for (size_t i = 0; i < sizeof no_id / sizeof *no_id; i++)
         expect_chat(no_id[i], NORMALISE_BAD, ANSWER_BAD_ID);
     expect_chat(MESSAGE("\"id\":\"m1\"" HI), NORMALISE_BAD, ANSWER_BAD_CONVERSATION);
-    expect_chat(MESSAGE("\"id\":\"m1\",\"conversation_id\":7" HI), NORMALISE_BAD, ANSWER_BAD_CONVERSATION);
+    expect_chat(MESSAGE("\"id\":\"m1\",\"conversation_id\":{}" HI), NORMALISE_BAD, ANSWER_BAD_CONVERSATION);
+    expect_chat(MESSAGE("\"id\":\"m1\",\"conversation_id\":0" HI), NORMALISE_BAD, ANSWER_BAD_CONVERSATION);
     char body[1024], id[200];
     memset(id, 'i', sizeof id - 1);
     id[129] = 0;
@@ -599,6 +622,7 @@ int main(void)
         TEST(absent_fields_have_their_fallbacks),
         TEST(actors_decide_what_a_message_is),
         TEST(what_is_of_no_use_is_ignored_with_its_reason),
+        TEST(ids_may_be_numbers_and_optional_ones_anything),
         TEST(channels_can_be_chosen),
         TEST(what_is_no_event_is_bad),
         TEST(deep_nesting_is_refused_before_it_is_parsed),
