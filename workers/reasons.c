@@ -8,6 +8,7 @@
 
 #include "workers/customer.h"
 #include "workers/text.h"
+#include "workers/text_buf.h"
 
 enum { MOST = 3, LABEL_POINTS = 40, TIMES_DIGITS = 5 };
 
@@ -64,15 +65,15 @@ static bool is_reason(struct arena *arena, const char *at, const char *end)
 const char *reasons_of(struct arena *arena, const char *said, uint64_t score)
 {
     const char *begin = arena_printf(arena, "%u, %s: ", (unsigned)score, customer_level_word(score));
+    struct text_buf out = text_buf_new(arena);
     if (strncmp(said, begin, strlen(begin)) != 0)
         return "";
-    said += strlen(begin);
     size_t count = 0;
-    for (const char *at = said, *next; at; at = next) {
+    for (const char *at = said + strlen(begin), *next; at && count < MOST; at = next) {
         next = next_reason(at);
         const char *end = next ? next - 2 : at + strlen(at);
-        if (++count > MOST || !is_reason(arena, at, end))
-            return "";
+        if (is_reason(arena, at, end))
+            text_buf_add(&out, arena_printf(arena, "%s%.*s", count++ ? ", " : "", (int)(end - at), at));
     }
-    return said;
+    return out.data;
 }

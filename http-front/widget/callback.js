@@ -21,8 +21,8 @@ const CSS = `:host{all:initial}
 const random = () => [...crypto.getRandomValues(new Uint32Array(4))].map(part => part.toString(36)).join('-');
 
 // Puts the form beside `host`, closed, and returns what opens it. `config` is widget.js's; the request goes to `url`, with
-// what `details` says at that time.
-export default (host, config, url, details) => {
+// who the browser is to Freshchat, and what is in the cart at that time.
+export default (host, config, url, identity, context) => {
   let request = '', asked = '', busy = false;
   const own = document.createElement(host.localName), root = own.attachShadow({mode: 'open'}), title = 'Call me back';
   const sheet = new CSSStyleSheet();
@@ -52,10 +52,12 @@ export default (host, config, url, details) => {
 
   // Gives the HTTP status; 0 when there was no answer.
   const send = async () => {
+    const {screen, cart_value, cart_currency} = context();
     try {
       const answer = await fetch(url, {
         method: 'POST', headers: {'Content-Type': 'application/json'}, credentials: 'omit', signal: AbortSignal.timeout(15000),
-        body: JSON.stringify({...details(), id: request, phone: phone.value, name: name.value}),
+        body: JSON.stringify({user: identity.alias, external_id: identity.externalId, screen, cart_value, cart_currency,
+                              id: request, phone: phone.value, name: name.value}),
       });
       return answer.status;
     } catch (error) {

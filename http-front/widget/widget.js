@@ -6,8 +6,8 @@
 ((config) => {
   'use strict';
   const early = window.deskbell;
-  if (early && early.version) return; // a second tag
-  const doc = document, assign = Object.assign, tag = doc.currentScript, data = tag ? tag.dataset : {}, nonce = tag ? tag.nonce : '';
+  if (early?.version) return early.look(); // a second tag
+  const doc = document, assign = Object.assign, {dataset: data = {}, nonce, src} = doc.currentScript || {};
   const began = performance.now(), site = data.site || '', key = 'deskbell:' + site;
   const api = {version: 1, errors: 0, chat: 'off', loadMs: 0};
   const safe = work => function (...args) {
@@ -32,7 +32,7 @@
       window[store][key] = JSON.stringify(value);
     } catch (error) {}
   };
-  const words = (value, most) => String(value == null ? '' : value).replace(/\s+/g, ' ').trim().slice(0, most);
+  const words = (value, most) => String(value ?? '').replace(/\s+/g, ' ').trim().slice(0, most).replace(/\p{Cs}/gu, ''); // no half of an emoji
 
   // ---------------------------------------------------------------- friction
   const HALF_MS = 300000, CHECKOUT = /^(checkout|payment)/i;
@@ -50,19 +50,19 @@
   };
   const ACTIVE = 'a[href],button,summary,label,[role=button],[role=tab],[type=submit],[type=button]';
   const TEXT = 'input:not([type=submit],[type=button]),textarea,select,[contenteditable],[role=textbox],[role=slider]';
-  const REPEATED = /qty|quantit|stepper|carousel|slider|swiper|slick|gallery|pagina|datepicker|calendar/i;
-  const STEP = /^[+\-−–‹›<>«»←→▲▼]$|^(plus|minus|increase|decrease|increment|decrement)\b/i;
+  const REPEATED = /qty|quantit|menge|anzahl|aantal|cantidad|stepper|carousel|slider|swiper|slick|gallery|pagina|datepicker|calendar/i;
+  const STEP = /^([+\-−–]\s?\d*|[‹›<>«»←→▲▼])$|^(plus|minus|(in|de)cre(ase|ment))\b/i;
+  const ICON = /^(\P{L}*|add|remove)$/u;
 
   const state = assign({signals: {}, visited: [], screen: '', fields: {}}, read('sessionStorage'));
   const keep = () => write('sessionStorage', state);
   const worth = (signal, now) => signal.points * 0.5 ** (Math.max(0, now - signal.at) / HALF_MS);
 
   const count = (name, where) => {
-    const rule = SIGNALS[name], now = Date.now();
+    const rule = SIGNALS[name], now = Date.now(), old = state.signals[name], left = old ? worth(old, now) : 0, more = left >= 1;
     if (!rule) return;
-    const old = state.signals[name] || {points: 0, times: 0, at: now}, left = worth(old, now);
-    state.signals[name] = {points: Math.min(rule[1], left + rule[0]), times: left < 1 ? 1 : old.times + 1, at: now,
-                           where: where || (left < 1 ? '' : old.where)};
+    state.signals[name] = {points: Math.min(rule[1], left + rule[0]), times: more ? old.times + 1 : 1, at: now,
+                           where: where || (more ? old.where : '')};
     keep();
     changed();
   };
@@ -71,11 +71,10 @@
     const now = Date.now(), found = [];
     let sum = 0;
     for (const name in state.signals) {
-      const signal = state.signals[name], points = worth(signal, now);
-      if (!SIGNALS[name] || !(points >= 1)) continue;
+      const signal = state.signals[name], {times, where} = signal, rule = SIGNALS[name], points = worth(signal, now);
+      if (!rule || !(points >= 1)) continue;
       sum += points;
-      const times = signal.times < 2 ? '' : signal.times === 2 ? ' twice' : ' ' + signal.times + ' times';
-      found.push([points, SIGNALS[name][2] + times + (signal.where ? ' on ' + signal.where : '')]);
+      found.push([points, rule[2] + (['', '', ' twice'][times] ?? ' ' + times + ' times') + (where ? ' on ' + where : '')]);
     }
     found.sort((a, b) => b[0] - a[0]);
     const score = Math.min(100, Math.round(sum)), level = score >= 60 ? 'high' : score >= 30 ? 'medium' : 'low';
@@ -84,49 +83,47 @@
 
   // A control's own words; never what was typed into it.
   const nameOf = element => {
-    const label = element.labels && element.labels[0] || element;
+    const label = element.labels?.[0] || element;
     return words(element.getAttribute('aria-label') || (label.matches(TEXT) ? '' : label.textContent) ||
       (element.type === 'submit' && element.value) || element.name || element.localName, 40);
   };
 
+  // Like closest(), through the walls of shadow roots.
+  const nearest = (at, what) => {
+    while (at && !at.matches(what)) at = at.parentElement || at.getRootNode().host;
+    return at;
+  };
+
   // Made to be clicked repeatedly, or text where clicks select.
-  const repeated = element => {
-    if (element.closest(TEXT + ',audio,video,[data-deskbell-ignore]')) return true;
-    const control = element.closest(ACTIVE);
-    if (control && (STEP.test(words(control.textContent, 20)) || STEP.test(control.getAttribute('aria-label') || '')))
-      return true;
-    for (let at = element, depth = 0; at && at !== doc.body && depth < 5; at = at.parentElement, depth++)
-      if (['id', 'class', 'name', 'aria-label', 'aria-roledescription'].some(name => REPEATED.test(at.getAttribute(name)))) return true;
-    return !control && String(window.getSelection() || '') !== '';
-  };
-
-  let clicks = [], lastClick = null, active = Date.now(), idleTold = false;
-  const alive = () => {
-    active = Date.now();
-    idleTold = false;
-  };
-
-  // The observer lives only while a click waits for its effect.
-  let waiting = [], observer = null;
-  const effect = () => {
-    waiting = [];
-    if (observer) observer.disconnect();
-    observer = null;
-  };
-  const expectEffect = control => {
-    const look = () => location.href + scrollY, before = look(), focus = doc.activeElement, entry = {};
-    waiting.push(entry);
-    if (!observer) {
-      observer = new MutationObserver(safe(effect));
-      observer.observe(doc, {subtree: true, childList: true, attributes: true, characterData: true});
+  const repeated = (element, control) => {
+    if (nearest(element, TEXT + ',audio,video,[data-deskbell-ignore]')) return true;
+    const text = control ? words(control.textContent, 40) : 'x';
+    if (STEP.test(text) || REPEATED.test(text) || control && STEP.test(control.getAttribute('aria-label'))) return true;
+    for (let at = element, depth = 0; at && at !== doc.body && depth < 5; at = at.parentNode || at.host, depth++) {
+      const says = name => at.getAttribute(name);
+      if (at.matches && REPEATED.test([at.localName, ...['id', 'class', 'name', 'aria-label', 'aria-roledescription'].map(says)])) return true;
+      // An icon beside a number.
+      if (ICON.test(text) && [...at.querySelectorAll('input')].some(field => field.type === 'number' || REPEATED.test(field.name))) return true;
     }
-    later(() => {
-      if (!waiting.includes(entry)) return;
-      waiting = waiting.filter(other => other !== entry);
-      if (!waiting.length) effect();
-      if (before === look() && focus === doc.activeElement && doc.hasFocus())
-        count('dead_click', nameOf(control));
-    }, 2500);
+    return !control && getSelection() + '';
+  };
+
+  let clicks = [], active = Date.now();
+  const alive = () => { active = Date.now(); };
+
+  // The observer lives from a click to the next change, which is its effect.
+  let effects = 0;
+  const effect = () => {
+    effects++;
+    observer.disconnect();
+  };
+  const observer = new MutationObserver(safe(effect));
+  const expectEffect = control => {
+    // Setting a field's value changes no node. The values are compared here and go nowhere.
+    const look = () => effects + [location] + [...doc.querySelectorAll('input:not([type=password]),select,textarea')].map(field => field.value + field.checked);
+    const before = look(), focus = doc.activeElement;
+    observer.observe(doc, {subtree: true, childList: true, attributes: true, characterData: true});
+    later(() => before === look() && focus === doc.activeElement && doc.hasFocus() && count('dead_click', nameOf(control)), 2500);
   };
 
   const refused = field => {
@@ -137,39 +134,48 @@
     if (now - last < HALF_MS) count('validation_failed', name);
   };
 
+  let deed = {}; // the last click or Enter
+
   on(doc, 'click', event => {
     alive();
-    const target = event.target;
-    if (!(target instanceof Element) || target.closest('deskbell-call,#fc_frame')) return;
-    const control = target.closest(ACTIVE), now = performance.now();
-    if (control) lastClick = {control, now};
-    const form = control && control.form;
+    const {clientX: x, clientY: y} = event, target = event.composedPath()[0], now = Date.now();
+    if (!(target instanceof Element) || nearest(target, 'deskbell-call,#fc_frame')) return;
+    const control = nearest(target, ACTIVE), form = control?.form || null;
+    deed = {control, form, now};
     if (form && control.type !== 'button')
       later(() => form.querySelectorAll('[aria-invalid=true]').forEach(refused), 600);
-    if (repeated(target)) return;
-    clicks = clicks.filter(click => now - click.now <= 1000 && Math.hypot(click.x - event.clientX, click.y - event.clientY) <= 30);
-    clicks.push({now, x: event.clientX, y: event.clientY});
-    if (event.detail === 0) clicks = []; // the keyboard
-    if (clicks.length >= 3) {
+    if (repeated(target, control)) return;
+    clicks = clicks.filter(click => now - click.now <= 1000 && Math.hypot(click.x - x, click.y - y) <= 30);
+    clicks.push({now, x, y});
+    if (!event.detail) clicks = []; // the keyboard
+    if (clicks[2]) {
       clicks = [];
       count('rage_click', nameOf(control || target));
     }
-    if (control && !control.matches('[download],[target],[href^="tel:"],[href^="mailto:"],label')) expectEffect(control);
+    // What happens inside of a shadow root cannot be seen from here.
+    if (control && control.getRootNode() === doc && !control.matches('[download],[target],[href^="tel:"],[href^="mailto:"],label')) expectEffect(control);
   });
-  on(doc, 'keydown', alive);
-  on(doc, 'scroll', alive);
-  on(doc, 'invalid', event => refused(event.target));
+  on(doc, 'keydown', event => {
+    alive();
+    if (event.key === 'Enter') deed = {form: event.composedPath()[0].form || null, now: Date.now()};
+  });
+  on(doc, 'scroll', () => {
+    alive();
+    effect();
+  });
+  // A page may ask whether its form is valid at every key.
+  on(doc, 'invalid', event => event.target.form === deed.form && Date.now() - deed.now < 1000 && refused(event.target));
   const afterClick = () => {
-    if (!lastClick || performance.now() - lastClick.now > 1000) return;
-    count('error_click', nameOf(lastClick.control));
-    lastClick = null;
+    if (deed.control && Date.now() - deed.now <= 1000) count('error_click', nameOf(deed.control));
+    deed.control = null;
   };
   on(window, 'error', event => event instanceof ErrorEvent && afterClick());
   on(window, 'unhandledrejection', afterClick);
   setInterval(safe(() => {
-    if (doc.hidden) active = Date.now(); // away is not stuck
-    if (!idleTold && CHECKOUT.test(state.screen) && Date.now() - active > 60000) {
-      idleTold = true;
+    // Away is not stuck, and what is typed in a frame (card data, the chat) is not seen.
+    if (doc.hidden || doc.activeElement?.matches('iframe')) active = Math.max(active, Date.now());
+    if (CHECKOUT.test(state.screen) && Date.now() - active > 60000) {
+      active = Infinity; // told once
       count('idle_checkout');
     }
     changed();
@@ -179,10 +185,8 @@
   let context = {}, sent = null, sentAt = 0, timer = 0;
 
   const properties = () => {
-    const found = friction(), out = assign({}, context);
-    out.friction_score = String(found.score);
-    out.friction_reasons = words(found.reasons.length ? found.score + ', ' + found.level + ': ' + found.reasons.join(', ') : '', 250);
-    return out;
+    const {score, level, reasons} = friction();
+    return {...context, friction_score: score + '', friction_reasons: words(reasons[0] && score + ', ' + level + ': ' + reasons.join(', '), 250)};
   };
   const enough = now => {
     if (!sent) return true;
@@ -190,25 +194,24 @@
     return Object.keys(now).some(name => !name.startsWith('friction') && now[name] !== sent[name]);
   };
   const flush = () => {
-    clearTimeout(timer);
     timer = 0;
-    const fc = window.fcWidget, now = properties();
+    const now = properties();
     if (api.chat !== 'on' || !enough(now)) return;
     sent = now;
     sentAt = Date.now();
     // Whether it throws or rejects: counted, and sent again when something changes.
-    (async () => fc.user.setProperties(now))().catch(() => {
+    (async () => window.fcWidget.user.setProperties(now))().catch(() => {
       api.errors++;
       sent = null;
     });
   };
   const changed = () => {
-    if (!timer && api.chat === 'on' && enough(properties())) timer = later(flush, Math.max(0, sentAt + 2000 - Date.now()));
+    timer = timer || later(flush, Math.max(0, sentAt + 2000 - Date.now()));
   };
 
   const cartLine = item => (+item.quantity || 1) + ' × ' + words(item.name, 60) + (item.price >= 0 ? ' at ' + (+item.price).toFixed(2) : '');
   api.context = safe(given => {
-    const now = assign({}, context), value = +given.cartValue;
+    const now = {...context}, value = +given.cartValue;
     if (given.cartValue != null && value >= 0 && value < 1e12) now.cart_value = value.toFixed(2);
     if (/^[A-Za-z]{3}$/.test(given.currency)) now.cart_currency = given.currency.toUpperCase();
     if (given.proof) now.cart_proof = words(given.proof, 120);
@@ -223,8 +226,8 @@
       now.screen = screen;
       if (screen !== state.screen) {
         alive();
-        if (CHECKOUT.test(screen) && state.visited.includes(screen)) count('checkout_reentered', screen);
-        state.visited = state.visited.filter(other => other !== screen).concat(screen).slice(-20);
+        if (CHECKOUT.test(screen) && state.visited.includes(screen)) count('checkout_reentered', words(screen, 40));
+        state.visited = [...state.visited, screen].slice(-20);
         state.screen = screen;
         effect();
         keep();
@@ -232,28 +235,37 @@
     }
     context = now;
     changed();
+    api.look();
   });
-  api.signal = safe(name => count(String(name)));
+  api.signal = safe(name => {
+    if (name === 'order_placed') state.visited = []; // the next order is another
+    count(String(name));
+    keep();
+  });
   api.friction = safe(friction);
-  api.open = safe(() => window.fcWidget && window.fcWidget.open());
+  api.open = safe(() => window.fcWidget?.open());
   api.push = safe(call => api[call[0]](call[1])); // deskbell = [['context', {...}]] before this script is here
 
   // ---------------------------------------------------------------- chat
   const identity = read('localStorage');
-  const id = () => [...crypto.getRandomValues(new Uint32Array(4))].map(part => part.toString(36)).join('');
-  let alias; // the user's id in Freshchat, once it has one
   const meet = answer => {
-    const user = answer && (answer.data || answer) || {};
-    alias = user.alias || alias;
-    if (user.restoreId) write('localStorage', assign(identity, {restoreId: user.restoreId}));
+    const user = answer?.data || answer || {};
+    ['alias', 'restoreId'].forEach(name => { identity[name] = user[name] || identity[name]; });
+    write('localStorage', identity);
   };
-  // An element of the page that opens something which may not be there.
+  // Elements of the page that open something which may not be there; the page may put others in their place.
+  const offers = [], offered = new WeakSet();
   const offer = (id, work) => {
+    offers.push([id, work]);
+    api.look();
+  };
+  api.look = safe(() => offers.forEach(([id, work]) => {
     const opener = doc.getElementById(id);
-    if (!opener) return;
+    if (!opener || offered.has(opener)) return;
+    offered.add(opener);
     opener.hidden = false;
     on(opener, 'click', work);
-  };
+  }));
   const hear = () => {
     const fc = window.fcWidget, again = () => {
       sent = null;
@@ -275,7 +287,7 @@
   const chat = () => {
     const older = /\/widget\.js$/.test(config.script); // else the fw-cdn loader, which reads its options from globals
     if (older && !config.token) return;
-    if (!identity.externalId) write('localStorage', assign(identity, {externalId: id()}));
+    if (!identity.externalId) write('localStorage', assign(identity, {externalId: crypto.getRandomValues(new Uint32Array(4)).join('-')}));
     const options = {externalId: identity.externalId};
     if (config.token) assign(options, {token: config.token, host: config.host});
     if (identity.restoreId) options.restoreId = identity.restoreId;
@@ -283,25 +295,24 @@
     if (nonce) options.cspNonce = nonce;
     const script = doc.createElement('script'), blocked = () => { api.chat = 'blocked'; };
     if (!older) {
-      const theirs = (window.fcSettings || {}).onInit;
+      const theirs = window.fcSettings?.onInit;
       window.fcSettings = assign(options, window.fcSettings, {onInit: (...args) => {
         safe(hear)();
-        if (theirs) theirs(...args);
+        theirs?.(...args);
       }});
       script.setAttribute('chat', 'true');
     }
     script.src = config.script;
     script.async = true;
     if (nonce) script.nonce = nonce;
-    script.onload = safe(() => {
-      if (!older) return;
+    if (older) script.onload = safe(() => {
       if (!window.fcWidget) return blocked(); // something stands in for the script
       window.fcWidget.init(options);
       hear();
     });
     script.onerror = blocked;
     api.chat = 'loading';
-    doc.head.append(script);
+    return () => script.isConnected || doc.head.append(script);
   };
 
   // ---------------------------------------------------------------- "Call us"
@@ -310,41 +321,44 @@
     max-width:calc(100vw - 160px)}
     a,button{display:flex;align-items:center;min-height:48px;padding:8px 18px;border:0;border-radius:24px;background:#12344d;color:#fff;
     font:600 16px/1.3 system-ui,sans-serif;text-decoration:none;cursor:pointer}
-    a:focus-visible,button:focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
+    :focus-visible{outline:3px solid #fff;box-shadow:0 0 0 6px #12344d}
     small{display:block;font-weight:400}
-    div[hidden]{display:none}
+    [hidden]{display:none}
     @media print{:host{display:none}}
-    @media (hover:none),(pointer:coarse){b,button{display:none}}`;
+    @media (max-width:600px) and (pointer:coarse){b,button{display:none}}`;
+  let host;
   const call = () => {
     const floats = data.call !== 'off';
     if (!config.phone || !(floats || config.callBack)) return;
-    const host = doc.createElement('deskbell-call'), root = host.attachShadow({mode: 'open'});
-    safe(() => { // such a sheet is not subject to style-src
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(CSS);
-      root.adoptedStyleSheets = [sheet];
-    })();
     const add = (parent, name, text) => {
       const made = doc.createElement(name);
       made.textContent = text;
       parent.append(made);
       return made;
     };
+    host = add(doc.documentElement, 'deskbell-call', ''); // a body may be replaced
+    const root = host.attachShadow({mode: 'open'});
+    safe(() => { // such a sheet is not subject to style-src
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(CSS);
+      root.adoptedStyleSheets = [sheet];
+    })();
     const box = add(root, 'div', ''), link = add(box, 'a', ''), text = add(link, 'span', 'Call us');
     box.hidden = !floats;
     link.href = 'tel:' + config.dial;
     add(text, 'b', ' ' + config.phone); // hidden on phones, which dial
     add(text, 'small', [config.hours, config.zone].filter(Boolean).join(', '));
-    if (config.callBack && tag) {
-      const ask = add(box, 'button', 'Call me back'), from = name => new URL(name, tag.src) + '';
+    if (config.callBack && src) {
+      const label = 'Call me back', ask = add(box, 'button', label), from = name => new URL(name, src) + '';
       let form;
       // The form is a file of its own: few shoppers need it, and who does not, does not load it.
       const open = () => {
-        form = form || import(from('callback.js')).then(module => module.default(host, config, from('callback'), () => ({
-          user: alias, external_id: identity.externalId, screen: context.screen,
-          cart_value: context.cart_value, cart_currency: context.cart_currency,
-        })));
-        form.then(show => show()).catch(() => {
+        form = form || import(from('callback.js')).then(module => module.default(host, config, from('callback'), identity, () => context));
+        form.then(show => {
+          box.hidden = !floats;
+          ask.textContent = label;
+          show();
+        }).catch(() => {
           api.errors++;
           form = null;
           box.hidden = false;
@@ -354,14 +368,19 @@
       on(ask, 'click', open);
       offer(data.callBack, open);
     }
-    doc.body.append(host);
   };
 
-  const queued = Array.isArray(early) ? early : [];
   window.deskbell = api;
-  queued.forEach(api.push);
-  safe(chat)();
-  if (doc.body) safe(call)();
-  else on(doc, 'DOMContentLoaded', call);
+  if (Array.isArray(early)) early.forEach(api.push);
+  // The chat's script is asked for when the page has all of its own, which must not wait for it; or after ten seconds.
+  const connect = safe(chat)();
+  const ready = safe(() => {
+    if (doc.body && !host) call();
+    api.look();
+    if (connect && doc.readyState === 'complete') connect();
+  });
+  on(doc, 'readystatechange', ready);
+  if (connect) later(connect, 10000);
+  ready();
   api.loadMs = performance.now() - began;
 })(DESKBELL_CONFIG);

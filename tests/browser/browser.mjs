@@ -105,6 +105,17 @@ const tests = {
     assert.deepEqual(await reasons(), ['field refused on Postcode']);
     await page.evaluate(() => { for (const screen of ['checkout', 'checkout', 'cart', 'checkout']) deskbell.context({screen}); });
     assert.deepEqual((await reasons()).sort(), ['checkout step entered again on checkout', 'field refused on Postcode']);
+    // The next order goes through the steps anew. A long name of a step is cut.
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    const long = 'checkout: payment details of guests and members, step 3';
+    const steps = screens => page.evaluate(all => all.forEach(screen => deskbell.context({screen})), screens);
+    await steps(['cart', long]);
+    await page.evaluate(() => deskbell.signal('order_placed'));
+    await steps(['thanks', 'cart', long]);
+    assert.equal((await frictionOf(page)).score, 0);
+    await steps(['cart', long]);
+    assert.deepEqual(await reasons(), ['checkout step entered again on ' + long.slice(0, 40)]);
     await page.evaluate(() => sessionStorage.clear());
     await page.reload();
     await chat(page).waitFor({state: 'attached'}); // what the chat adds to the page while it loads would be the click's effect
@@ -154,6 +165,102 @@ const tests = {
     await page.clock.runFor(300000);
     assert.deepEqual(await page.evaluate(() => JSON.parse(sessionStorage['deskbell:']).signals.idle_checkout.times), 1);
     assert.ok(!(await page.evaluate(() => sessionStorage['deskbell:'])).includes('secret'));
+    // Who types card data in a frame does not pause.
+    await page.evaluate(() => sessionStorage.clear());
+    await otherShop(page, `<script src="${front}/widget.js"></script><iframe srcdoc="<input>"></iframe>`);
+    await page.evaluate(() => deskbell.context({screen: 'payment'}));
+    await page.frameLocator('iframe').locator('input').click();
+    await page.clock.runFor(130000);
+    assert.equal((await frictionOf(page)).score, 0);
+  },
+
+  async 'steppers of any make, what changes a field or scrolls, and validity asked at every key are no friction'(browser) {
+    const page = await shop(browser);
+    await page.clock.install();
+    await otherShop(page, `<script src="${front}/widget.js"></script>
+      <form onsubmit="return false"><div class="input-group"><button type="button"><i class="icon-minus"></i></button><input type="number" name="n" value="1">
+        <span><button type="button" id="icon"><i style="display:block;width:20px;height:20px"></i></button></span></div><button type="button" id="cart">Add to cart</button></form>
+      <div><input name="quantity" id="quantity" value="1"><a href="#" id="ligature"><i class="material-icons">add</i></a></div>
+      <p><button id="one">+1</button><b></b></p><p><button id="german" aria-label="Menge erhöhen"><i>x</i></button><b></b></p>
+      <my-stepper id="open"></my-stepper><quantity-input id="host"></quantity-input>
+      <input id="street"><button id="fill">Use my address</button><div id="box" style="height:40px;overflow:auto"><p style="height:900px">a</p></div><button id="down">To the reviews</button>
+      <form id="form" onsubmit="return false"><label>First name <input id="first" required></label><label>Town <input id="town" required></label><button id="next" disabled>Next</button></form>
+      <div style="height:60px"></div>
+      <script>const $ = id => document.getElementById(id), more = element => { element.textContent = +element.textContent + 1; };
+      $('icon').onclick = () => document.querySelector('[name=n]').stepUp();
+      $('ligature').onclick = event => { event.preventDefault(); $('quantity').value++; };
+      for (const id of ['one', 'german']) $(id).onclick = () => more($(id).nextSibling);
+      for (const [id, words] of [['open', '<div class="quantity-stepper"><button>x</button><b></b></div>'], ['host', '<button>x</button><b></b>']]) {
+        const root = $(id).attachShadow({mode: 'open'});
+        root.innerHTML = words;
+        root.querySelector('button').onclick = () => more(root.querySelector('b'));
+      }
+      $('fill').onclick = () => { $('street').value = 'Street 5'; };
+      $('box').onscroll = () => { window.scrolled = true; };
+      $('down').onclick = () => { $('box').scrollTop = 300; };
+      $('form').oninput = () => { $('next').disabled = !$('form').checkValidity(); };</script>`);
+    await chat(page).waitFor({state: 'attached'});
+    const calm = {score: 0, level: 'low', reasons: []};
+    const many = async locator => {
+      await locator.scrollIntoViewIfNeeded();
+      const box = await locator.boundingBox();
+      await atOnce(page, async () => { for (let i = 0; i < 10; i++) await page.mouse.click(box.x + 5, box.y + 5); });
+    };
+    for (const what of ['#icon', '#ligature', '#one', '#german', '#open button', '#host button']) {
+      await many(page.locator(what));
+      await page.clock.runFor(3000);
+      assert.deepEqual(await frictionOf(page), calm, what);
+    }
+    assert.equal(await page.locator('[name=n]').inputValue(), '11');
+    for (const what of ['#fill', '#down']) {
+      await page.locator(what).click();
+      if (what === '#down') await until('it has scrolled', () => page.evaluate(() => window.scrolled));
+      await page.clock.runFor(3000);
+      assert.deepEqual(await frictionOf(page), calm, what);
+    }
+    for (let i = 0; i < 6; i++) {
+      await page.locator('#first').press('a');
+      await page.clock.runFor(1500);
+    }
+    assert.deepEqual(await frictionOf(page), calm);
+    // And still: a form that is sent twice without its town; a button with words is none of a number's steps.
+    await page.evaluate(() => { document.getElementById('form').oninput = null; document.getElementById('next').disabled = false; });
+    for (let i = 0; i < 2; i++) {
+      await page.locator('#first').press('Enter');
+      await page.clock.runFor(1500);
+    }
+    assert.deepEqual((await frictionOf(page)).reasons, ['field refused on Town']);
+    await many(page.locator('#cart'));
+    assert.ok((await frictionOf(page)).reasons.includes('rage click 3 times on Add to cart'));
+  },
+
+  async 'a page whose body is replaced keeps the call button, and what opens the chat is found again'(browser) {
+    const page = await shop(browser);
+    const tag = `<script async src="${front}/widget.js" data-chat-button="write"></script>`;
+    await otherShop(page, tag + '<button id="write" hidden>Write to us</button>');
+    await chatIs(page, 'on');
+    await page.getByRole('button', {name: 'Write to us'}).waitFor();
+    // As frameworks do that load pages themselves; the body's scripts are run again.
+    const swap = words => page.evaluate(html => {
+      const body = document.createElement('body');
+      body.innerHTML = html;
+      document.body.replaceWith(body);
+      for (const script of body.querySelectorAll('script')) {
+        const again = document.createElement('script');
+        again.src = script.src;
+        script.replaceWith(again);
+      }
+    }, words);
+    const link = page.locator('deskbell-call').getByRole('link', {name: 'Call us'});
+    await swap('<h1>Page 2</h1>' + tag + '<button id="write" hidden>Ask us</button>');
+    await page.getByRole('button', {name: 'Ask us'}).waitFor();
+    await swap('<h1>Page 3</h1><button id="write" hidden>Chat now</button>');
+    await page.evaluate(() => deskbell.context({screen: 'page 3'}));
+    await page.getByRole('button', {name: 'Chat now'}).waitFor();
+    await link.waitFor();
+    assert.equal(await link.count(), 1);
+    assert.deepEqual(page.troubles, []);
+    assert.equal(await page.evaluate(() => window.deskbell.errors), 0);
   },
 
   async 'the call button is seen, reached by keyboard, and dials'(browser) {
@@ -181,6 +288,10 @@ const tests = {
     assert.ok(!(await there.innerText()).includes(PHONE)); // a phone dials it
     assert.equal(await phone.getByRole('button', {name: 'Call me back'}).count(), 0);
     await phone.context().close();
+    const tablet = await openShop(browser, {hasTouch: true, isMobile: true, viewport: {width: 820, height: 1180}});
+    assert.ok((await tablet.locator('deskbell-call').getByRole('link', {name: 'Call us'}).innerText()).includes(PHONE)); // it dials nothing
+    await tablet.getByRole('button', {name: 'Call me back'}).waitFor();
+    await tablet.context().close();
   },
 
   async 'call me back: by keyboard, once however often it is clicked, and in words what came of it'(browser) {
@@ -263,9 +374,26 @@ const tests = {
     const note = await until('a note on the ticket', async () => (await json(sandbox + '/sandbox/tickets/' + id)).entries
       .find(entry => entry.text.includes('+31205554433')));
     assert.equal(note.private, true);
+    // On a narrow screen the ticket that is chosen is seen, although the list stands above it.
+    await page.setViewportSize({width: 390, height: 844});
     await page.goto(sandbox + '/desk');
     await page.getByRole('button', {name: 'I would rather talk'}).click();
+    await until('the ticket is in view', async () => {
+      const {y} = await page.locator('#subject').filter({hasText: 'I would rather talk'}).boundingBox() || {};
+      return y >= 0 && y < 400;
+    });
     await page.locator('.entry.private', {hasText: '+31205554433'}).getByText('Private note').waitFor();
+    // Who comes back while the chat is blocked is still known to have written.
+    await page.route('**/js/widget.js', route => route.abort());
+    await page.setViewportSize({width: 1280, height: 800});
+    await page.goto(sandbox + '/shop');
+    await chatIs(page, 'blocked');
+    await page.getByRole('button', {name: 'Call me back'}).click();
+    await dialog.getByLabel('Phone number').fill('+31 20 555 44 34');
+    await dialog.getByRole('button', {name: 'Call me back'}).click();
+    await dialog.getByText('Thank you').waitFor();
+    await until('a note on the same ticket', async () => (await json(sandbox + '/sandbox/tickets/' + id)).entries
+      .find(entry => entry.text.includes('+31205554434')));
   },
 
   async 'a call that is placed is on the ticket that the desk shows, and its recording when there is one'(browser) {
@@ -321,6 +449,10 @@ const tests = {
     await late.locator('deskbell-call').getByRole('button', {name: 'Call me back'}).click();
     await late.locator('deskbell-call').getByRole('button', {name: 'Not available now, please call'}).waitFor();
     assert.equal(await late.evaluate(() => window.deskbell.errors), 1);
+    await late.unroute(front + '/callback.js');
+    await late.locator('deskbell-call').getByRole('button', {name: 'Not available now'}).click();
+    await late.getByRole('dialog', {name: 'Call me back'}).getByRole('button', {name: 'Close'}).click();
+    await late.locator('deskbell-call').getByRole('button', {name: 'Call me back'}).waitFor(); // it says so no longer
     await late.context().close();
     // And with the front gone there is only what the shop itself has.
     const page = await shop(browser);
@@ -330,6 +462,69 @@ const tests = {
     await page.getByRole('button', {name: 'Pay'}).click();
     assert.equal(await page.locator('#told').textContent(), 'Your bank declined the payment.');
     assert.deepEqual(page.troubles.filter(text => !text.includes('ERR_FAILED')), []);
+  },
+
+  async 'a front or a chat that never answers holds nothing of the page back, and is served when it does'(browser) {
+    let answer;
+    const hang = async route => {
+      await new Promise(done => { answer = done; });
+      await route.continue();
+    };
+    // The front: the page is there, and what it tells waits for the script.
+    const page = await shop(browser);
+    await page.route(front + '/widget.js', hang);
+    await page.goto(sandbox + '/shop', {waitUntil: 'domcontentloaded'});
+    await page.getByRole('button', {name: 'Add Drift parasol'}).click();
+    await page.evaluate(() => { location.hash = '#checkout'; });
+    await page.getByLabel('Name').fill('Mia Lund');
+    await page.getByLabel('E-mail').fill('mia.lund@mail.example');
+    await page.getByRole('button', {name: 'Pay'}).click();
+    assert.equal(await page.locator('#told').textContent(), 'Your bank declined the payment.');
+    assert.equal(await page.evaluate(() => window.deskbell.version), undefined);
+    answer();
+    await chatIs(page, 'on');
+    assert.deepEqual((await frictionOf(page)).reasons, ['payment declined']);
+    await write(page, 'The late front has all of it?');
+    const ticket = await ticketWith('The late front has all of it?');
+    assert.equal(ticket.custom_fields.cf_cart_value, 349.9);
+    assert.equal(ticket.custom_fields.cf_screen, 'checkout');
+    await page.context().close();
+    // The chat: the page's load event does not wait for it.
+    const other = await shop(browser);
+    await other.route('**/js/widget.js', hang);
+    await other.goto(sandbox + '/shop', {waitUntil: 'load'});
+    await chatIs(other, 'loading');
+    await until('the chat is asked for', () => answer);
+    await other.locator('deskbell-call').getByRole('link', {name: 'Call us'}).waitFor();
+    await other.getByRole('button', {name: 'Add Drift parasol'}).click();
+    answer();
+    await write(other, 'The late chat has all of it?');
+    const second = await ticketWith('The late chat has all of it?');
+    assert.equal(second.custom_fields.cf_cart_value, 349.9);
+    assert.deepEqual([...page.troubles, ...other.troubles], []);
+  },
+
+  async 'a new cart is never told beside an old signature'(browser) {
+    const page = await openShop(browser);
+    await page.getByRole('button', {name: 'Add Moth lantern'}).click();
+    await page.evaluate(() => {
+      window.told = [];
+      deskbell.context = given => window.told.push(given);
+    });
+    let answer;
+    await page.route('**/sandbox/cart-proof', async route => {
+      await new Promise(done => { answer = done; });
+      await route.continue();
+    });
+    await page.getByRole('button', {name: 'Add Drift parasol'}).click();
+    await page.goto(sandbox + '/shop#cart');
+    await until('the signature is asked for', () => answer);
+    assert.deepEqual(await page.evaluate(() => window.told), [{screen: 'cart'}]);
+    answer();
+    await until('the cart is told', () => page.evaluate(() => window.told.length === 2));
+    const [, cart] = await page.evaluate(() => window.told);
+    assert.equal(cart.cartValue.toFixed(2), '384.80');
+    assert.match(cart.proof, /^1\./);
   },
 
   async 'under a strict policy with a nonce everything works, and no other global is made'(browser) {
@@ -402,6 +597,10 @@ const tests = {
     assert.ok(last.cart_items.length <= 900 && last.cart_items.endsWith('; and 40 more'), last.cart_items.slice(-30));
     assert.ok(last.cart_url.startsWith(sandbox + '/cart?') && last.cart_url.length === 500);
     assert.equal(await page.evaluate(() => window.deskbell.errors), 2); // null, and a null item: counted, not thrown
+    // What is cut is never cut inside of a character.
+    await page.evaluate(() => deskbell.context({items: [{name: 'z'.repeat(59) + '🌸', quantity: 1, price: 1}], screen: 's'.repeat(99) + '🌸'}));
+    await until('the long screen', () => page.evaluate(() => window.sent.at(-1)[1].screen === 's'.repeat(99)));
+    assert.ok(await page.evaluate(() => window.sent.at(-1)[1].cart_items.isWellFormed()));
     assert.deepEqual(page.troubles, []);
   },
 
@@ -414,6 +613,15 @@ const tests = {
     await page.getByRole('button', {name: 'Chat with us'}).click();
     await chat(page).getByLabel('Message').waitFor();
     assert.deepEqual(page.troubles.filter(text => !/sandbox\/events|CORS|ERR_FAILED/.test(text)), []); // the stand-in lives elsewhere
+    // It names nothing that is not there.
+    const none = await shop(browser), said = none.getByText('The chat opens here as soon as it can be reached.');
+    await none.route('**/js/widget.js', route => route.abort());
+    await none.goto(front + '/support');
+    await chatIs(none, 'blocked');
+    assert.equal(await said.isVisible(), false);
+    assert.equal(await none.getByRole('button', {name: 'Chat with us'}).isVisible(), false);
+    await none.evaluate(() => document.querySelectorAll('main > a, #back').forEach(element => element.remove()));
+    assert.equal(await said.isVisible(), true);
     const plain = await shop(browser, {javaScriptEnabled: false});
     await plain.goto(front + '/support');
     assert.equal(await plain.getByRole('link', {name: 'Call us ' + PHONE}).getAttribute('href'), 'tel:+31201234567');
@@ -450,7 +658,7 @@ const tests = {
       listeners.push(await page.evaluate(() => window.added));
       await page.context().close();
     }
-    assert.deepEqual(listeners[0].sort(), ['click', 'error', 'invalid', 'keydown', 'scroll', 'unhandledrejection']);
+    assert.deepEqual(listeners[0].sort(), ['click', 'error', 'invalid', 'keydown', 'readystatechange', 'scroll', 'unhandledrejection']);
     times.sort((a, b) => a - b);
     const size = Number((await fetch(front + '/widget.js')).headers.get('content-length'));
     console.log(`   widget.js: ${size} bytes; ${listeners[0].length} listeners on document and window; script time at load: median ${times[2].toFixed(2)} ms, slowest ${times[4].toFixed(2)} ms`);

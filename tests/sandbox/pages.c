@@ -42,7 +42,7 @@ static void add_widget(struct sb_response *response, const char *origin)
     if (at == NULL)
         return;
     if (origin[0] != '\0')
-        snprintf(tag, sizeof tag, "<script src=\"%s/widget.js\"></script>", origin);
+        snprintf(tag, sizeof tag, "<script async src=\"%s/widget.js\"></script>", origin);
     size_t before = (size_t)(at - response->body), added = strlen(tag),
            after = response->length - before - (sizeof mark - 1);
     char *whole = sb_alloc(before + added + after);

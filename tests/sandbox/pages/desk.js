@@ -51,7 +51,11 @@ function showList(tickets) {
     const from = element('span', 'from', ticket.requester + ' · #' + ticket.id);
     from.append(element('span', 'when', time(ticket.updated_at)));
     button.append(element('b', '', ticket.subject), from, line);
-    button.addEventListener('click', () => { selected = ticket.id; refresh(); });
+    button.addEventListener('click', async () => {
+      selected = ticket.id;
+      await refresh();
+      if (matchMedia('(max-width: 760px)').matches) $('detail').scrollIntoView(); // there it is below the list
+    });
     item.append(button);
     return item;
   }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A small shop: products, a cart, a checkout whose card payment is always declined. Of Deskbell it knows what any shop
-// knows: deskbell.context and deskbell.signal. Only the telephone at the end is the stand-in's own. All text is set as
+// knows: context and signal. Only the telephone at the end is the stand-in's own. All text is set as
 // text, never as HTML.
 'use strict';
 const goods = [
@@ -15,7 +15,7 @@ const screens = ['products', 'delivery', 'cart', 'checkout', 'thanks'];
 const $ = id => document.getElementById(id);
 const money = amount => '€ ' + amount.toFixed(2);
 const cart = new Map(JSON.parse(sessionStorage.getItem('cart') || '[]'));
-let screen = 'products', proof;
+let screen = 'products';
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -38,28 +38,25 @@ const lines = () => inCart().map(good => ({name: good.name, quantity: cart.get(g
 const total = () => lines().reduce((sum, line) => sum + line.price * line.quantity, 0);
 const cartUrl = () => new URL('#cart', location).href;
 
-// All that a shop has to tell.
-function tell() {
-  window.deskbell?.context({cartValue: total(), currency: 'EUR', cartUrl: cartUrl(), screen, items: lines(), proof});
-}
+// Before Deskbell's script is there, what is told waits in a list.
+const say = (name, what) => (window.deskbell ||= []).push([name, what]);
 
-// A shop that signs carts asks its own server for the signature; here the stand-in plays that server. Without a key it
-// has none.
+// Tells the cart together with its signature, never a new cart beside an old signature. A shop that signs carts asks its
+// own server; here the stand-in plays that server. Without a key it has none.
 let asked = 0;
-async function sign() {
-  const mine = ++asked;
-  const answer = await fetch('/sandbox/cart-proof', {method: 'POST', headers: {'Content-Type': 'application/json'},
-    body: JSON.stringify({value: total().toFixed(2), currency: 'EUR', url: cartUrl()})}).catch(() => null);
-  if (!answer?.ok || mine !== asked) return;
-  proof = (await answer.json()).proof;
-  if (proof) tell();
+async function tellCart() {
+  const mine = ++asked, cart = {cartValue: total(), currency: 'EUR', cartUrl: cartUrl(), items: lines()};
+  const answer = await fetch('/sandbox/cart-proof', {method: 'POST', headers: {'Content-Type': 'application/json'}, signal: AbortSignal.timeout(5000),
+    body: JSON.stringify({value: cart.cartValue.toFixed(2), currency: cart.currency, url: cart.cartUrl})}).catch(() => null);
+  const {proof} = answer?.ok ? await answer.json().catch(() => ({})) : {};
+  if (mine === asked) say('context', {...cart, proof});
 }
 
 function put(good, quantity) {
   cart.set(good.name, Math.max(0, quantity));
   sessionStorage.setItem('cart', JSON.stringify([...cart]));
   show();
-  sign();
+  tellCart();
 }
 
 function cartLine(good) {
@@ -88,7 +85,6 @@ function show() {
   $('to-checkout').hidden = $('sum').hidden = lines().length === 0;
   $('lines').replaceChildren(...inCart().map(cartLine));
   $('order').replaceChildren(...inCart().map(orderLine));
-  tell();
 }
 
 function go() {
@@ -97,6 +93,7 @@ function go() {
   $('told').textContent = $('promo-told').textContent = '';
   scrollTo(0, 0);
   show();
+  say('context', {screen});
 }
 
 for (const good of goods) {
@@ -110,7 +107,7 @@ for (const good of goods) {
 
 $('use-promo').addEventListener('click', () => {
   $('promo-told').textContent = 'This code is not valid any more.';
-  window.deskbell?.signal('promo_refused');
+  say('signal', 'promo_refused');
 });
 
 $('checkout').addEventListener('submit', event => {
@@ -118,11 +115,13 @@ $('checkout').addEventListener('submit', event => {
   if (new FormData($('checkout')).get('means') === 'working') {
     cart.clear();
     sessionStorage.removeItem('cart');
+    say('signal', 'order_placed');
+    tellCart();
     location.hash = '#thanks';
     return;
   }
   $('told').textContent = 'Your bank declined the payment.';
-  window.deskbell?.signal('payment_declined');
+  say('signal', 'payment_declined');
 });
 
 // ---------------------------------------------------------------- the stand-in's telephone
@@ -151,4 +150,4 @@ $('telephone-form').addEventListener('submit', async event => {
 
 window.addEventListener('hashchange', go);
 go();
-sign();
+tellCart();
