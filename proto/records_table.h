@@ -33,7 +33,7 @@
     X(4, 2, context)                                                                                                   \
     X(18, 1, leg)                                                                                                      \
     X(5, 4, lane)                                                                                                      \
-    X(6, 1, entry)                                                                                                     \
+    X(6, 2, entry)                                                                                                     \
     X(7, 4, found)                                                                                                     \
     X(8, 1, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
@@ -158,7 +158,8 @@
     U64(time_ms, ANY_U64)                                                                                              \
     U64(author, ANY_U64)                                                                                               \
     STR(text, TEXT_MAX) /* plain text */                                                                               \
-    BOOL(look_first)    /* may be in the chat already: look before posting */
+    BOOL(look_first)    /* may be in the chat already: look before posting */                                          \
+    BOOL(repeats)       /* v2: has the form of our own note about a chat message: not said if that is in the chat */
 
 // What earlier steps of a job found. The front keeps it as bytes; only workers read it.
 #define FIELDS_found(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \

@@ -66,7 +66,8 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(38, LOOK_CHANGE, "look_change", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                 \
     X(39, POST_OFFER, "post_offer", FRESHCHAT, ANY, TRANSCRIPT, WRITE, LOOK_OFFER, 0, NONE)                            \
     X(40, LOOK_OFFER, "look_offer", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                   \
-    X(41, READ_LIVE, "read_live", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)
+    X(41, READ_LIVE, "read_live", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                           \
+    X(42, READ_CHAT, "read_chat", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };

@@ -183,6 +183,30 @@ bool entries_is_mirror(struct arena *arena, const struct entries_item *item)
     return item->source == SOURCE_NOTE && mirror_of(words_of(arena, item));
 }
 
+bool entries_mirror_text(struct arena *arena, const char *text, struct entries_mirror *out)
+{
+    const char *words = text_words(arena, text);
+    const char *at = mirror_of(words);
+    if (!at || at == words)
+        return false;
+    const char *stamp = strchr(at, ',') + 1;
+    unsigned parts[3];
+    for (size_t i = 0; i < 3; i++)
+        parts[i] = (unsigned)(stamp[3 * i] - '0') * 10 + (unsigned)(stamp[3 * i + 1] - '0');
+    *out = (struct entries_mirror){
+        .name = arena_copy(arena, words, (size_t)(at - words)),
+        .second = parts[0] * 3600 + parts[1] * 60 + parts[2],
+        .words = stamp + STAMP_BYTES + 2,
+    };
+    return *out->words && out->second < 86400;
+}
+
+bool entries_mirror(struct arena *arena, const struct entries_item *item, struct entries_mirror *out)
+{
+    return item->source == SOURCE_NOTE && json_array_size(json_object_get(item->json, "attachments")) == 0 &&
+           entries_mirror_text(arena, entries_text(arena, item), out);
+}
+
 // Whether `whole` ends with `end`, behind nothing or an agent's name.
 static bool is_said_by_name(const char *whole, const char *end)
 {

@@ -74,6 +74,18 @@ bool entries_holds(const char *words, const char *line);
 /** Whether the entry looks like the mirror of an agent's chat message, by the form that flow_mirror.c gives it. */
 bool entries_is_mirror(struct arena *arena, const struct entries_item *item);
 
+// A note that has the form of a mirror and nothing else.
+struct entries_mirror {
+    const char *name;  // text_words of the agent's name
+    uint64_t second;   // of the day, UTC, when it was said in the chat
+    const char *words; // text_words of what was said
+};
+
+/** Reads such a note. False: it is none, or nothing was said in it, or there is more to it. */
+bool entries_mirror(struct arena *arena, const struct entries_item *item, struct entries_mirror *out);
+/** The same of the text that entries_text made of it. */
+bool entries_mirror_text(struct arena *arena, const char *text, struct entries_mirror *out);
+
 /**
  * The agent's entry that is not yet known to be in the chat and whose words are those of an agent's message in the chat
  * (`said`: text_words), whole, behind an agent's name, or as a piece of a long one. Not written after `until_ms`

@@ -94,9 +94,9 @@ static bool is_own(const struct job_context *context, const struct entry *entry)
     return entries_has(lane->desk_written.items, lane->desk_written.count, entry->id);
 }
 
-// Goes on to the next entry. One that reached the chat since this job began is passed over: a dead letter that is tried
-// again must not repeat what later jobs said. (Its own first entry counts as delivered too, so that jobs pass it.)
-static void leave_entry(struct job_context *context)
+// A dead letter that is tried again must not repeat what later jobs said. (Its own first entry counts as delivered too,
+// so that jobs pass it.)
+void relay_leave_entry(struct job_context *context)
 {
     struct found *found = &context->found;
     const struct lane *lane = &context->job->lane;
@@ -112,7 +112,13 @@ static void leave_entry(struct job_context *context)
         found->agent_known = false;
 }
 
-static void name_entry(struct job_context *context, struct report *report)
+void relay_leave_own(struct job_context *context)
+{
+    if (context->found.entries.count && is_own(context, &context->found.entries.items[0]))
+        relay_leave_entry(context);
+}
+
+void relay_name_entry(struct job_context *context, struct report *report)
 {
     const struct entry *entry = &context->found.entries.items[0];
     report->delivered.items = arena_alloc(context->arena, sizeof *report->delivered.items);
@@ -134,8 +140,8 @@ static void report_piece(struct job_context *context, const char *id, uint64_t t
         flow_done(report, look ? STEP_READ_DESK_AGENT : STEP_POST_MESSAGE, "");
         return;
     }
-    name_entry(context, report);
-    leave_entry(context);
+    relay_name_entry(context, report);
+    relay_leave_entry(context);
     relay_next(context, report, "reply in chat");
     // Of a look that names itself as the next step the front thinks that it turns a page: a step between, which only
     // reads.
@@ -148,7 +154,7 @@ static void report_piece(struct job_context *context, const char *id, uint64_t t
 static void refuse_entry(struct job_context *context, struct report *report)
 {
     if (report->outcome == OUTCOME_REFUSED)
-        name_entry(context, report);
+        relay_name_entry(context, report);
 }
 
 // ---- post -----------------------------------------------------------------------------------------------------------
@@ -167,9 +173,8 @@ static const char *message_of(struct job_context *context)
 static enum step_choice post_begin(struct job_context *context, struct request *request, struct report *report)
 {
     struct found *found = &context->found;
-    if (found->entries.count && is_own(context, &found->entries.items[0]))
-        leave_entry(context);
-    if (!found->entries.count || !found->agent_known) {
+    relay_leave_own(context);
+    if (!found->entries.count || !found->agent_known || found->entries.items[0].repeats) {
         relay_next(context, report, "");
         return STEP_ANSWER;
     }
@@ -191,8 +196,8 @@ static enum step_choice post_begin(struct job_context *context, struct request *
         .body = message_of(context),
     };
     if (context->observing) { // it counts as delivered: it must not be said once the mode is live
-        name_entry(context, report);
-        leave_entry(context);
+        relay_name_entry(context, report);
+        relay_leave_entry(context);
         relay_next(context, report, "");
     }
     return STEP_CALL;

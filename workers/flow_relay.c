@@ -135,6 +135,7 @@ static void collect(struct job_context *context, const struct entries_items *pag
             found->mark_ms = item->time_ms;
         if (!is_wanted(context, item))
             continue;
+        struct entries_mirror mirror;
         bool look_first = item->time_ms <= context->job->lane.rebuilt_ms;
         // Notes of ours that a lost ledger knew: their agent's words came from the chat.
         if (look_first && entries_is_mirror(context->arena, item))
@@ -145,6 +146,7 @@ static void collect(struct job_context *context, const struct entries_items *pag
             .author = item->author,
             .text = entries_text(context->arena, item),
             .look_first = look_first,
+            .repeats = entries_mirror(context->arena, item, &mirror),
         };
     }
     qsort(items, count, sizeof *items, by_age);
@@ -269,7 +271,8 @@ void relay_next(struct job_context *context, struct report *report, const char *
         return;
     }
     enum step ask = found->agent_known ? STEP_NONE : settle_agent(context);
-    enum step say = found->entries.items[0].look_first ? STEP_LOOK_MESSAGE : STEP_POST_MESSAGE;
+    const struct entry *entry = &found->entries.items[0];
+    enum step say = entry->repeats ? STEP_READ_CHAT : entry->look_first ? STEP_LOOK_MESSAGE : STEP_POST_MESSAGE;
     flow_done(report, ask ? ask : say, what);
 }
 

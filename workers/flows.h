@@ -8,6 +8,7 @@ extern const struct step_code flow_open_ticket_steps[];
 extern const struct step_code flow_append_steps[];
 extern const struct step_code flow_context_steps[];
 extern const struct step_code flow_relay_steps[];
+extern const struct step_code flow_repeat_steps[];
 extern const struct step_code flow_post_steps[];
 extern const struct step_code flow_mirror_steps[];
 extern const struct step_code flow_notice_steps[];

@@ -15,6 +15,14 @@ enum {
 /** Goes on with found.entries[0]: the look-ups of its author that are needed, then look or post; without entries, ends.
  */
 void relay_next(struct job_context *context, struct report *report, const char *what);
+
+/** Names found.entries[0] in the report as delivered. */
+void relay_name_entry(struct job_context *context, struct report *report);
+/** Leaves found.entries[0] behind, and those after it that reached the chat since this job began. */
+void relay_leave_entry(struct job_context *context);
+/** The same where the first is a note of ours whose id became known since the list was read. */
+void relay_leave_own(struct job_context *context);
+
 /** The conversation as it stands in paths of Freshchat's API, escaped. */
 const char *relay_conversation(const struct job_context *context);
 

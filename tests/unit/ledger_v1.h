@@ -21,8 +21,8 @@ static struct written v1_delivered[] = {{"note-1", 1763799000001}, {"note-2", 17
 static struct written v1_desk_written[] = {{"9001", 1763799000003}};
 static struct written v1_chat_written[] = {{"b1c2", 1763799000004}, {"d3e4", 1763799000005}, {"f5", 1763799000006}};
 static const uint64_t v1_members[] = {V1_SEQ + 1, V1_SEQ + 2};
-static struct entry v1_entries[] = {{"77", 1763799000007, 31, "answer", true},
-                                    {"78", 1763799000008, 32, "more", false}};
+static struct entry v1_entries[] = {{"77", 1763799000007, 31, "answer", true, false},
+                                    {"78", 1763799000008, 32, "more", false, false}};
 
 static const struct context v1_context = {.read = true,
                                           .name = "Ada Müller",

@@ -218,12 +218,14 @@ static void mirrors_of_a_lost_time_are_not_said_in_the_chat(void **state)
     assert_int_equal(c->context.found.entries.count, 1);
     assert_string_equal(c->context.found.entries.items[0].id, "2");
     assert_true(c->context.found.entries.items[0].look_first);
-    // Newer ones are known by their ids: whatever else looks so is an agent's.
+    // Newer ones are known by their ids: of whatever else looks so the chat is asked (flow_repeat.c).
     c->job.lane.rebuilt_ms = SAID_MS - 60000;
     c->context.found.page = 0;
     case_begin(c, STEP_LIST_ENTRIES);
     case_ok(c, page);
     assert_int_equal(c->context.found.entries.count, 2);
+    assert_true(c->context.found.entries.items[0].repeats);
+    assert_false(c->context.found.entries.items[1].repeats);
     case_free(c);
 }
 
