@@ -6,6 +6,7 @@
 
 #define INSIDE_PATHS     8
 #define INSIDE_CUSTOMERS 256
+#define INSIDE_ERRORS    8
 
 struct inside_customer {
     char name[32];
@@ -26,6 +27,11 @@ struct scenario {
     size_t path_count;
     struct inside_customer customers[INSIDE_CUSTOMERS];
     size_t customer_count;
+    const char *errors[INSIDE_ERRORS]; // that are no surprise in the log
+    size_t error_count;
 };
+
+// The first line of the log with level error that nobody expected, to be freed; NULL: there is none.
+char *inside_unexpected_error(const struct scenario *s);
 
 #endif

@@ -388,6 +388,9 @@ void scenario_end(struct scenario *s)
         if (scenario_log_count(s, reports[i]) > 0)
             scenario_fail("%s has something to say in the log", reports[i]);
     }
+    char *error = inside_unexpected_error(s);
+    if (error)
+        scenario_fail("the log has an error that nobody expected: %s", error); // leaks it, with all the rest
     s->told = true;
 }
 

@@ -52,7 +52,7 @@ void scenario_options_init(struct scenario_options *options);
 struct scenario *scenario_begin(void **state, const struct scenario_options *options);
 
 // The end of a story: stops deskbelld (if it runs) as scenario_stop does and looks through its log for reports of
-// sanitizers.
+// sanitizers and for errors that nobody expected.
 void scenario_end(struct scenario *s);
 
 // cmocka's teardown: ends every process that is left and removes the folder. Shows the log if the story did not reach
@@ -122,6 +122,9 @@ void scenario_process_gone_within(struct scenario *s, pid_t pid, int timeout_ms)
 
 // How many lines of the log contain the text. deskbelld and its children write into one file.
 size_t scenario_log_count(struct scenario *s, const char *text);
+
+// The story provokes errors: lines of level error that contain the text (a constant) are no surprise to scenario_end.
+void scenario_expect_error(struct scenario *s, const char *text);
 
 // Runs deskbelld once more with these arguments (NULL-terminated, without the program's name) and waits for its end.
 // Returns its exit code, or -1 when it had to be killed after timeout_ms; *output is what it wrote, to be freed.

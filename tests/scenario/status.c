@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running scenario shows of itself: /status, the log, and deskbelld run once more beside it.
+// What a running scenario shows of itself: /status, and deskbelld run once more beside it.
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,21 +104,6 @@ void scenario_process_gone_within(struct scenario *s, pid_t pid, int timeout_ms)
     (void)s;
     if (!scenario_wait(is_process_gone, &pid, timeout_ms))
         scenario_fail("process %d is still there after %d ms", (int)pid, timeout_ms);
-}
-
-size_t scenario_log_count(struct scenario *s, const char *text)
-{
-    char path[64], *line = NULL;
-    size_t size = 0, count = 0;
-    snprintf(path, sizeof path, "%s/log", s->folder);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return 0;
-    while (getline(&line, &size, file) > 0)
-        count += strstr(line, text) != NULL;
-    free(line);
-    fclose(file);
-    return count;
 }
 
 struct run {

@@ -542,6 +542,8 @@ static void nothing_is_lost_and_nothing_is_twice(void **state)
         result.leaked || result.stray || result.wrong_time || status.dead || run.left)
         scenario_fail("both sides are not as they should be (seed %" PRIu64 ")", options.seed);
     campaign_free(&run.c);
+    if (run.stopped)
+        scenario_expect_error(run.s, "event=child_silent");
     scenario_end(run.s);
     if (!helpers)
         return;

@@ -86,6 +86,7 @@ static void the_letter_is_told_of(struct scenario *s, const char *who, const cha
 static void a_refused_reply_is_told_and_sent_again_on_request(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
+    scenario_expect_error(s, "event=dead_letter");
     struct sandbox *sandbox = scenario_sandbox(s);
     char number[24];
     customer_writes(s, "ada", "Do you have this in green?");
@@ -139,6 +140,7 @@ static void a_refused_reply_is_told_and_sent_again_on_request(void **state)
 static void a_retry_that_is_refused_is_a_dead_letter_again(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
+    scenario_expect_error(s, "event=dead_letter");
     customer_writes(s, "ada", "Hello?");
     ticket_appears_within(s, "ada", 5000);
     refuse(s, SANDBOX_FC_MESSAGE_POST, 400, 2);
@@ -164,6 +166,7 @@ static void a_retry_that_is_refused_is_a_dead_letter_again(void **state)
 static void a_refused_ticket_is_opened_on_request(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
+    scenario_expect_error(s, "event=dead_letter");
     char number[24];
     int fault = refuse(s, SANDBOX_FD_TICKET_CREATE, 422, 0);
     customer_writes(s, "ada", "My kangaroo is late");
@@ -185,6 +188,7 @@ static void a_refused_ticket_is_opened_on_request(void **state)
 static void a_retried_first_message_finds_the_ticket_of_the_second(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
+    scenario_expect_error(s, "event=dead_letter");
     int fault = refuse(s, SANDBOX_FD_TICKET_CREATE, 422, 0);
     customer_writes(s, "ada", "My kangaroo is late");
     operator_sees_dead_within(s, 1, 20000);
@@ -204,6 +208,7 @@ static void a_retried_first_message_finds_the_ticket_of_the_second(void **state)
 static void letters_are_chosen_by_number_cause_or_all_and_dropped(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
+    scenario_expect_error(s, "event=dead_letter");
     char number[24];
     refuse(s, SANDBOX_FD_TICKET_CREATE, 422, 0);
     customer_writes(s, "ada", "first");

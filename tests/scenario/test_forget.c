@@ -72,6 +72,7 @@ static void a_forgotten_customer_is_gone_and_begins_anew(void **state)
     scenario_options_init(&options);
     options.freshchat_more = "  poll_seconds = 1";
     struct scenario *s = scenario_begin(state, &options);
+    scenario_expect_error(s, "event=dead_letter");
     struct sandbox_customer_info quokka = {.first_name = "Quokkarina",
                                            .email = "QUOKKA.91@example.com",
                                            .cart_value = "9.50",

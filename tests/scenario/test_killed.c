@@ -136,6 +136,7 @@ static void talk_with_a_worker_stopped(void **state, bool work_is_done)
     customer_writes(s, "ada", "is it stuck");
     assert_true(sandbox_wait_calls(scenario_sandbox(s), SANDBOX_FD_TICKET_CREATE, 1, 5000));
     pid_t worker = scenario_busy_worker(s, 1000);
+    scenario_expect_error(s, "event=child_silent");
     assert_int_equal(kill(worker, SIGSTOP), 0);
     scenario_process_gone_within(s, worker, 15000);
     ticket_appears_within(s, "ada", 15000);

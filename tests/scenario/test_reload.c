@@ -142,6 +142,7 @@ static void a_reload_that_fails_leaves_everything_as_it_was(void **state)
     struct scenario_options options = usual();
     options.fail_seam = true;
     struct scenario *s = scenario_begin(state, &options);
+    scenario_expect_error(s, "event=reload_refused");
     struct scenario_status before = scenario_status_now(s);
     struct traffic *traffic = traffic_begin(s, &some_traffic);
 
