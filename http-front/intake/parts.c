@@ -213,33 +213,56 @@ void parts_mask_cards(struct parts *self, struct arena *arena)
     }
 }
 
-static bool all_text_is(const struct parts *self, const char *only, bool *some)
+// The code point at *at, which moves past it. The text is valid UTF-8: payload_parse saw to that.
+static unsigned next_point(const char **at)
 {
-    *some = false;
+    const unsigned char *text = (const unsigned char *)*at;
+    int more = *text >= 0xf0 ? 3 : *text >= 0xe0 ? 2 : *text >= 0xc0 ? 1 : 0;
+    unsigned point = more ? *text & (0x3fu >> more) : *text;
+    int i = 1;
+    for (; i <= more && text[i]; i++)
+        point = point << 6 | (text[i] & 0x3fu);
+    *at += i;
+    return point;
+}
+
+// White space of any script, controls, and what takes no room: joiners, marks of direction, selectors, fillers.
+static bool is_invisible(unsigned point)
+{
+    static const struct {
+        unsigned first, last;
+    } ranges[] = {{0x00, 0x20},     {0x7f, 0xa0},     {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
+                  {0x115f, 0x1160}, {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+                  {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},
+                  {0xfe00, 0xfe0f}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    return false;
+}
+
+// Whether the parts are text alone, of `count` visible characters that all are `only`.
+static bool shows_only(const struct parts *self, size_t count, unsigned only)
+{
+    size_t seen = 0;
     for (size_t i = 0; i < self->count; i++) {
         if (self->items[i].kind != PART_TEXT)
             return false;
-        const char *text = self->items[i].text;
-        text += strspn(text, " \t\r\n");
-        size_t length = strcspn(text, " \t\r\n");
-        if (!length)
-            continue;
-        if (*some || length != strlen(only) || memcmp(text, only, length) ||
-            text[length + strspn(text + length, " \t\r\n")])
-            return false;
-        *some = true;
+        for (const char *at = self->items[i].text; *at;) {
+            unsigned point = next_point(&at);
+            if (!is_invisible(point) && (++seen > count || point != only))
+                return false;
+        }
     }
-    return true;
+    return seen == count;
 }
 
 bool parts_blank(const struct parts *self)
 {
-    bool some;
-    return all_text_is(self, "", &some) && !some;
+    return shows_only(self, 0, 0);
 }
 
 bool parts_full_stop(const struct parts *self)
 {
-    bool some;
-    return all_text_is(self, ".", &some) && some;
+    return shows_only(self, 1, '.');
 }

@@ -29,7 +29,7 @@ bool parts_add_version_1(struct parts *self, const json_t *array, struct arena *
 void parts_finish(struct parts *self, struct arena *arena);
 /** Masks card numbers (mask.h) in everything the parts hold. Call once after parts_finish. */
 void parts_mask_cards(struct parts *self, struct arena *arena);
-/** True when nobody could read anything in it: no part, or only text of white space. */
+/** True when nobody could read anything in it: no part, or only text of white space and what takes no room. */
 bool parts_blank(const struct parts *self);
 /** True when all there is to read is one full stop: what bots and greetings send to fill a message. */
 bool parts_full_stop(const struct parts *self);

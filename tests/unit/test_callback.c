@@ -71,9 +71,9 @@ static void a_request_becomes_an_event(void **state)
     assert_true(record_encode(RECORD_event, &one.event, &bytes));
     record_buffer_free(&bytes);
     // What cannot be is left out; what is needed is not.
-    one = normalise(arena,
-                    "{\"id\":\"abcd1234\",\"phone\":\"+31201234567\",\"user\":[7],\"external_id\":\"a\\nb\",\"name\":{},"
-                    "\"cart_value\":\"1e9\",\"cart_currency\":\"EUR\",\"screen\":\"  \"}");
+    one = normalise(
+        arena, "{\"id\":\"abcd1234\",\"phone\":\"+31201234567\",\"user\":[7],\"external_id\":\"a\\nb\",\"name\":{},"
+               "\"cart_value\":\"1e9\",\"cart_currency\":\"EUR\",\"screen\":\"  \"}");
     assert_int_equal(one.result, NORMALISE_EVENT);
     assert_string_equal(one.event.user, "");
     assert_string_equal(one.event.actor, "");

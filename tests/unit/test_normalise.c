@@ -225,11 +225,18 @@ static void what_is_of_no_use_is_ignored_with_its_reason(void **state)
                 ANSWER_IGNORED_EMPTY);
     expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\" \\n\"}},{\"text\":{}}]"),
                 NORMALISE_IGNORED, ANSWER_IGNORED_EMPTY);
+    expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\"\\u00a0\\u200b\\u3000\\ufeff\\u2800\"}},"
+                                "{\"text\":{\"content\":\"\\udb40\\udc01\\u200d\"}}]"),
+                NORMALISE_IGNORED, ANSWER_IGNORED_EMPTY);
+    expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\"\\u00a0\\ud83d\\ude00\\ufe0f\"}}]"),
+                NORMALISE_EVENT, ANSWER_ACCEPTED);
+    expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\"\\u200b\\u05d0\"}}]"), NORMALISE_EVENT,
+                ANSWER_ACCEPTED);
     expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"collection\":{\"sub_parts\":[]}}]"), NORMALISE_IGNORED,
                 ANSWER_IGNORED_EMPTY);
     // A full stop: an agent's is filling, a customer's is a message.
     expect_chat(ENVELOPE("{\"actor_type\":\"agent\",\"actor_id\":\"a\"}", TIME,
-                         "{\"message\":{" MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\" . \"}}]}}"),
+                         "{\"message\":{" MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\" .\\u00a0\"}}]}}"),
                 NORMALISE_IGNORED, ANSWER_IGNORED_EMPTY);
     expect_chat(MESSAGE(MINIMAL ",\"message_parts\":[{\"text\":{\"content\":\".\"}}]"), NORMALISE_EVENT,
                 ANSWER_ACCEPTED);
