@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "proto/log.h"
+#include "proto/phone.h"
 
 enum config_mode { CONFIG_MODE_LIVE, CONFIG_MODE_OBSERVE };
 
@@ -73,6 +74,7 @@ struct config_freshcaller {
     char *key_file;
     char *phone_number;
     char *country_code; // digits, "" when not set
+    char *trunk_prefix; // digits, "" where national numbers have none
     int64_t poll_seconds;
     int64_t native_wait_seconds;
     int64_t calls_per_minute;
@@ -189,6 +191,12 @@ void config_error_at(struct config_error *error, const struct config *config, co
 
 // Reads "a.b.c.d:port" (port 0 lets the kernel choose). IPv4 only: the distribution's CivetWeb has no IPv6.
 bool config_listen_address(const char *text, struct sockaddr_in *address) __attribute__((warn_unused_result));
+
+// How national numbers are written where the customers are. Borrows from `config`.
+static inline struct phone_plan config_phone_plan(const struct config *config)
+{
+    return (struct phone_plan){config->freshcaller.country_code, config->freshcaller.trunk_prefix};
+}
 
 // The level's word: "low", "medium", "high", "urgent".
 const char *config_level_name(enum config_level level);

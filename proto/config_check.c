@@ -219,6 +219,13 @@ static const char *check_country(const char *value)
     return NULL;
 }
 
+static const char *check_trunk(const char *value)
+{
+    if (strlen(value) <= 3 && strspn(value, "0123456789") == strlen(value))
+        return NULL;
+    return "must be the one to three digits that national numbers begin with, such as \"0\", or empty";
+}
+
 static const char *check_tag(const char *value)
 {
     if (value[0] == '\0' || strlen(value) > TAG_MAX_BYTES || strchr(value, ','))
@@ -292,6 +299,8 @@ const char *config_check_string(const struct config_key *key, const char *value,
         return check_phone(value);
     case CONFIG_CHECK_COUNTRY:
         return check_country(value);
+    case CONFIG_CHECK_TRUNK:
+        return check_trunk(value);
     case CONFIG_CHECK_TAG:
         return check_tag(value);
     case CONFIG_CHECK_ORIGIN:

@@ -31,6 +31,7 @@ enum config_check {
     CONFIG_CHECK_PAIR,    // "cf_name=value"
     CONFIG_CHECK_PHONE,   // digits, or empty
     CONFIG_CHECK_COUNTRY, // a country's dialling code, or empty
+    CONFIG_CHECK_TRUNK,   // one to three digits, or empty
     CONFIG_CHECK_TAG,     // 1 to 32 characters without a comma
     CONFIG_CHECK_ORIGIN,  // https://host[:port] of a page, or http on loopback
     CONFIG_CHECK_IPV4,    // address without a port

@@ -23,6 +23,7 @@ bool config_check_together(const struct config *c, struct config_error *error)
                             c->freshdesk.screen_field};
     static const char *const field_keys[] = {"conversation_field", "cart_field", "friction_field", "screen_field"};
     const struct config_timing *t = &c->timing;
+    char phone[PHONE_BYTES];
 
 #define REFUSE_IF(condition, section, key, ...)                                                                        \
     do {                                                                                                               \
@@ -63,6 +64,11 @@ bool config_check_together(const struct config *c, struct config_error *error)
               "call_message needs freshcaller.phone_number: without it /support has no number");
     REFUSE_IF(*c->widget.call_message && !*c->freshchat.agent_id, "widget", "call_message",
               "call_message needs freshchat.agent_id: set the agent that says it");
+    REFUSE_IF(*c->freshcaller.phone_number && !phone_e164(c->freshcaller.phone_number, config_phone_plan(c), phone),
+              "freshcaller", "phone_number",
+              "phone_number \"%s\" is no whole number: write one number with + and the country's code, like "
+              "+44 20 7946 0000",
+              c->freshcaller.phone_number);
     REFUSE_IF(c->widget.call_back && !*c->freshcaller.phone_number, "widget", "call_back",
               "call_back needs freshcaller.phone_number: set the number that shoppers can call themselves, too");
     REFUSE_IF(t->gather_max_ms < t->gather_quiet_ms, "timing", "gather_max_ms",

@@ -4,7 +4,13 @@
 
 #include <string.h>
 
-enum { LEAST_DIGITS = 7, MOST_DIGITS = 15, ROOM = 32 };
+enum { LEAST_DIGITS = 7, MOST_DIGITS = 15, AMERICAN_DIGITS = 10, ROOM = 32 };
+
+// Italy and San Marino: the 0 is the number's first digit, from abroad, too. Without it somebody else's phone rings.
+static bool keeps_zero(const char *code)
+{
+    return strncmp(code, "39", 2) == 0 || strncmp(code, "378", 3) == 0;
+}
 
 // The digits of `text` behind a leading "+" (which is kept), without what may stand between them. False when anything
 // else is there, or too much.
@@ -17,8 +23,8 @@ static bool strip(const char *text, char out[ROOM])
         out[length++] = *text++;
     bool far = length > 0 || strncmp(text, "00", 2) == 0;
     for (; *text; text++) {
-        if (far && strncmp(text, "(0)", 3) == 0) { // the national 0, which is left out from abroad
-            text += 2;
+        if (far && strncmp(text, "(0)", 3) == 0 && !keeps_zero(out + (*out == '+' ? 1 : 2))) {
+            text += 2; // the national 0, which is left out from abroad
             continue;
         }
         if (strchr(" -./()", *text))
@@ -31,7 +37,22 @@ static bool strip(const char *text, char out[ROOM])
     return true;
 }
 
-bool phone_e164(const char *text, const char *country_code, char out[PHONE_BYTES])
+// The digits that follow the country's code: those of a national number without its trunk prefix. NULL: it is none.
+static const char *national(const char *digits, const char *code, const char *trunk)
+{
+    size_t length = strlen(trunk);
+    if (strcmp(code, "1") == 0) { // at home the 1 may stand before a number, and its last seven digits are often all
+        digits += *digits == '1';
+        return *digits > '1' && strlen(digits) == AMERICAN_DIGITS ? digits : NULL;
+    }
+    if (keeps_zero(code))
+        return digits;
+    if (strncmp(digits, trunk, length) != 0 || (length && digits[length] == '0'))
+        return NULL; // no national number begins with two zeros
+    return digits + length;
+}
+
+bool phone_e164(const char *text, struct phone_plan plan, char out[PHONE_BYTES])
 {
     char plain[ROOM] = "";
     const char *code = "";
@@ -39,19 +60,20 @@ bool phone_e164(const char *text, const char *country_code, char out[PHONE_BYTES
     if (!text || !strip(text, plain))
         return false;
     const char *digits = plain;
-    if (*digits == '+') {
-        digits++;
-    } else if (strncmp(digits, "00", 2) == 0) {
-        digits += 2;
-    } else if (*digits == '0' && country_code && *country_code) {
-        code = country_code;
-        digits++;
+    bool far = *digits == '+' || strncmp(digits, "00", 2) == 0;
+    if (far) {
+        digits += *digits == '+' ? 1 : 2;
+        if (*digits == '0') // no country's code begins with it
+            return false;
+    } else if (plan.country_code && *plan.country_code) {
+        code = plan.country_code;
+        digits = national(digits, code, plan.trunk_prefix ? plan.trunk_prefix : "0");
     } else {
         return false;
     }
-    size_t length = strlen(code) + strlen(digits);
-    if (*digits == '0' || length < LEAST_DIGITS || length > MOST_DIGITS)
-        return false; // no country's code begins with 0, and no national number with two
+    size_t length = digits ? strlen(code) + strlen(digits) : 0;
+    if (length < LEAST_DIGITS || length > MOST_DIGITS)
+        return false;
     out[0] = '+';
     memcpy(out + 1, code, strlen(code));
     memcpy(out + 1 + strlen(code), digits, strlen(digits) + 1);

@@ -11,11 +11,19 @@
 // "+", at most fifteen digits (E.164) and the NUL.
 enum { PHONE_BYTES = 17 };
 
+// How national numbers are written.
+struct phone_plan {
+    const char *country_code; // "44"; "" or NULL: not set, none is taken
+    const char *trunk_prefix; // what stands before one inside the country, and is left out from abroad; NULL: "0".
+                              // "": nothing (Spain, Poland, Denmark). Countries 1, 39 and 378 have their own rule
+};
+
 /**
  * `text` in E.164, "+442079460000", in `out`; "" and false when it is no whole number. Taken are "+" or "00" before a
- * country's code, and "0" before a national number when `country_code` ("44"; "" or NULL: not set) is. Spaces and the
- * signs -./() between digits do not count, nor does a "(0)" after the country's code. Anything else ("anonymous", a
- * number without its beginning, an extension) is none.
+ * country's code, and national numbers of `plan`; where nothing stands before those, any number that could be one; in
+ * country 1 ten digits, alone or behind a 1; in Italy (39) and San Marino (378) any, with the 0 that it begins with.
+ * Spaces and the signs -./() between digits do not count, nor does a
+ * "(0)" after the country's code. Anything else ("anonymous", a number without its beginning, an extension) is none.
  */
-bool phone_e164(const char *text, const char *country_code, char out[PHONE_BYTES]);
+bool phone_e164(const char *text, struct phone_plan plan, char out[PHONE_BYTES]);
 #endif

@@ -265,7 +265,7 @@ static enum step_choice caller_begin(struct job_context *context, struct request
 static bool has_number(const struct job_context *context, const json_t *contact, const char *name)
 {
     char phone[PHONE_BYTES];
-    (void)phone_e164(fields_raw(contact, name), context->config->freshcaller.country_code, phone);
+    (void)phone_e164(fields_raw(contact, name), config_phone_plan(context->config), phone);
     return *phone && strcmp(phone, call_words_event(context)->phone) == 0;
 }
 

@@ -34,7 +34,7 @@ void callers_put(const struct dispatcher *self, const struct lane *lane, struct 
     if (!lane->ticket_id || (own && !lanes_is_call(lane->conversation)))
         return;
     struct ticket row = {lane->conversation, lane->updated_ms};
-    if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
+    if (phone_e164(lane->context.phone, config_phone_plan(self->options.config), phone))
         ledger_put_by(batch, own ? LEDGER_BY_CALLER : LEDGER_BY_PHONE, phone, &row);
     if (own) {
         char ticket[24];
@@ -94,7 +94,7 @@ void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct led
     struct ticket wish = {lane->conversation, record_now_ms(self)};
     bool by_user = leads_to(self, LEDGER_BY_USER, lane->user, lane, arena) ||
                    leads_to(self, LEDGER_BY_ASKER, lane->user, lane, arena);
-    if (phone_e164(lane->context.phone, self->options.config->freshcaller.country_code, phone))
+    if (phone_e164(lane->context.phone, config_phone_plan(self->options.config), phone))
         ledger_put_by(batch, LEDGER_BY_WISH, phone, &wish);
     if (by_user && !leads_to(self, LEDGER_BY_PHONE, phone, lane, arena) &&
         !leads_to(self, LEDGER_BY_CALLER, phone, lane, arena))
@@ -113,7 +113,7 @@ void callers_cross(struct dispatcher *self, const struct conversation *conversat
     struct arena *arena = arena_new();
     struct lane lane = lanes_record(conversation, arena);
     struct lane call;
-    (void)phone_e164(lane.context.phone, self->options.config->freshcaller.country_code, phone);
+    (void)phone_e164(lane.context.phone, config_phone_plan(self->options.config), phone);
     if ((alive(self, LEDGER_BY_CALLER, phone, lane.conversation, AGAIN_MS, &call, arena) ||
          alive(self, LEDGER_BY_ASKER, lane.user, lane.conversation, AGAIN_MS, &call, arena)) &&
         call.ticket_id != lane.ticket_id) {

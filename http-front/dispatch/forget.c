@@ -313,7 +313,7 @@ bool forget_begin(struct dispatcher *self, const char *asked, bool dry_run, char
         snprintf(why, why_size, "Somebody is being forgotten at this moment; try again when that is done.");
         return false;
     }
-    struct ledger_person *person = ledger_person_new(asked, self->options.config->freshcaller.country_code);
+    struct ledger_person *person = ledger_person_new(asked, config_phone_plan(self->options.config));
     if (!person) {
         snprintf(why, why_size, "Name a Freshchat user id, an e-mail address or a phone number.");
         return false;

@@ -221,7 +221,7 @@ static bool normalise(struct dispatcher *self, const struct conversation *conver
 // A call as the list gives it. What a call is said in is decided by the normaliser alone: it has a lane of its own.
 static bool normalise_call(struct dispatcher *self, const struct blob *json, struct event *event, struct arena *arena)
 {
-    struct normalise_options options = {.country_code = self->options.config->freshcaller.country_code,
+    struct normalise_options options = {.phone_plan = config_phone_plan(self->options.config),
                                         .now_ms = clock_wall_ms()};
     struct normalised normalised = normalise_freshcaller(json->data, json->size, &options, arena);
     if (normalised.result != NORMALISE_EVENT)

@@ -76,7 +76,7 @@ static bool origin_allowed(const struct callback *self, const struct request *re
 static enum answer take(const struct callback *self, const struct http_options *options, struct request *request,
                         const void *body, size_t size, int64_t *wait_ms)
 {
-    struct normalise_options rules = {.country_code = self->config->freshcaller.country_code,
+    struct normalise_options rules = {.phone_plan = config_phone_plan(self->config),
                                       .mask_card_numbers = options->mask_card_numbers,
                                       .now_ms = options->now_ms()};
     struct arena *arena = arena_new();

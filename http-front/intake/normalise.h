@@ -10,6 +10,7 @@
 
 #include "http-front/intake/answers.h"
 #include "proto/arena.h"
+#include "proto/phone.h"
 #include "proto/records.h"
 
 enum normalise_result {
@@ -27,9 +28,9 @@ struct normalised {
 struct normalise_options {
     const char *const *channels; // channel ids to serve; count 0: all
     size_t channel_count;
-    int64_t replay_window_ms; // greatest distance of action_time from now_ms, either way; 0: not checked
-    int64_t now_ms;           // wall clock
-    const char *country_code; // of national telephone numbers, "" or NULL: not set
-    bool mask_card_numbers;   // in texts, labels and addresses of parts; see mask.h
+    int64_t replay_window_ms;     // greatest distance of action_time from now_ms, either way; 0: not checked
+    int64_t now_ms;               // wall clock
+    struct phone_plan phone_plan; // of national telephone numbers
+    bool mask_card_numbers;       // in texts, labels and addresses of parts; see mask.h
 };
 #endif

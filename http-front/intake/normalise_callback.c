@@ -85,7 +85,7 @@ static struct normalised read_object(const json_t *root, const struct normalise_
     if (!usable_id(id))
         return bad(ANSWER_BAD_REQUEST_ID);
     // What was cut may have been anything.
-    if (strlen(number) == NUMBER_BYTES || !phone_e164(number, options->country_code, phone))
+    if (strlen(number) == NUMBER_BYTES || !phone_e164(number, options->phone_plan, phone))
         return bad(ANSWER_BAD_PHONE);
     size_t size = sizeof KEY_PREFIX + strlen(id);
     char *key = arena_alloc(arena, size);

@@ -207,7 +207,7 @@ static struct normalised normalise_call(const json_t *call, const struct normali
     said.ticket_id = native_ticket(call);
 
     char phone[PHONE_BYTES];
-    (void)phone_e164(customer, options->country_code, phone);
+    (void)phone_e164(customer, options->phone_plan, phone);
     struct event event = {
         .kind = EVENT_CALL,
         .key = arena_printf(arena, "freshcaller:call:%" PRIu64 ":%" PRIu64 "%s", said.id, said.updated_ms,

@@ -6,7 +6,7 @@
 
 /**
  * One call object as Freshcaller's list gives it (freshworks-api 6.2), bare or inside {"call": ...}, as EVENT_CALL with
- * the key "freshcaller:call:ID:UPDATED_MS" in the lane "call:ROOT_ID". Of the options country_code and now_ms count. A
+ * the key "freshcaller:call:ID:UPDATED_MS" in the lane "call:ROOT_ID". Of the options phone_plan and now_ms count. A
  * call that rings or is talked is CALL_ONGOING; one that nobody ended although nothing was heard of it for long enough
  * is over, under a key of its own.
  */

@@ -121,7 +121,7 @@ static bool is_phone(const struct ledger_person *self, const char *phone)
     char digits[PERSON_DIGITS], whole[PHONE_BYTES];
     digits_of(phone, digits);
     return (*self->digits && strcmp(self->digits, digits) == 0) ||
-           (*self->phone && phone_e164(phone, self->country_code, whole) && strcmp(self->phone, whole) == 0);
+           (*self->phone && phone_e164(phone, self->plan, whole) && strcmp(self->phone, whole) == 0);
 }
 
 static bool is_context(const struct ledger_person *self, const struct context *context)
@@ -135,7 +135,7 @@ static void list_context(struct ledger_person *self, const struct context *conte
     add(self, PERSON_PHONES, context->phone);
 }
 
-struct ledger_person *ledger_person_new(const char *asked, const char *country_code)
+struct ledger_person *ledger_person_new(const char *asked, struct phone_plan plan)
 {
     while (isspace((unsigned char)*asked))
         asked++;
@@ -152,9 +152,11 @@ struct ledger_person *ledger_person_new(const char *asked, const char *country_c
         snprintf(self->email, sizeof self->email, "%s", name);
     else
         add(self, PERSON_USERS, name);
-    snprintf(self->country_code, sizeof self->country_code, "%s", country_code ? country_code : "");
+    snprintf(self->country_code, sizeof self->country_code, "%s", plan.country_code ? plan.country_code : "");
+    snprintf(self->trunk_prefix, sizeof self->trunk_prefix, "%s", plan.trunk_prefix ? plan.trunk_prefix : "0");
+    self->plan = (struct phone_plan){self->country_code, self->trunk_prefix};
     digits_of(name, self->digits);
-    (void)phone_e164(name, self->country_code, self->phone);
+    (void)phone_e164(name, self->plan, self->phone);
     free(name);
     self->grew = false;
     return self;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "http-front/ledger/ledger.h"
+#include "proto/phone.h"
 
 struct ledger_person;
 
@@ -22,9 +23,9 @@ enum ledger_person_list { PERSON_CONVERSATIONS, PERSON_USERS, PERSON_EMAILS, PER
 
 /**
  * Who is asked for: an e-mail address (with an @), a phone number or a Freshchat user id. NULL when it is empty.
- * `country_code` completes numbers in national form, as in phone_e164; NULL or "": there is none.
+ * `plan` completes numbers in national form, as in phone_e164.
  */
-struct ledger_person *ledger_person_new(const char *asked, const char *country_code);
+struct ledger_person *ledger_person_new(const char *asked, struct phone_plan plan);
 void ledger_person_free(struct ledger_person **self);
 
 /**

@@ -19,6 +19,8 @@ struct ledger_person {
     char digits[PERSON_DIGITS]; // of the phone number asked for, or ""
     char phone[PHONE_BYTES];    // the same in E.164, or ""
     char country_code[8];       // of national numbers, or ""
+    char trunk_prefix[8];
+    struct phone_plan plan; // the two
     struct names names[PERSON_LISTS];
     uint64_t *tickets;
     size_t ticket_count;

@@ -29,9 +29,6 @@
     "Cache-Control: public, max-age=300\r\nReferrer-Policy: strict-origin-when-cross-origin\r\n"                       \
     "Content-Security-Policy: object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 
-// As long as the configuration lets a number be, and long enough for phone_e164.
-#define PHONE_TEXT 64
-
 struct text {
     char *data;
     size_t size;
@@ -66,24 +63,17 @@ static char *fill(const char *form, const char *mark, const char *with)
     return out.data;
 }
 
-// What a telephone is to dial: "+31 (0)20 123 45 67" is +31201234567. A number that is not plainly one is dialled as it
-// is written.
-static void dialled(const struct config *config, char out[PHONE_TEXT])
+// What a telephone is to dial: "+31 (0)20 123 45 67" is +31201234567. The configuration takes nothing that is no
+// number.
+static void dialled(const struct config *config, char out[PHONE_BYTES])
 {
-    const char *number = config->freshcaller.phone_number;
-    size_t used = 0;
-    if (phone_e164(number, config->freshcaller.country_code, out))
-        return;
-    for (; *number && used + 1 < PHONE_TEXT; number++)
-        if (strchr("+0123456789", *number))
-            out[used++] = *number;
-    out[used] = '\0';
+    (void)phone_e164(config->freshcaller.phone_number, config_phone_plan(config), out);
 }
 
 // What the script is given. JSON's < > & could mean something to HTML if a page ever put the script inline.
 static char *config_json(const struct config *config)
 {
-    char dial[PHONE_TEXT];
+    char dial[PHONE_BYTES];
     const char *const members[][2] = {
         {"script", config->widget.script_url},
         {"host", config->widget.host},
@@ -136,7 +126,7 @@ static char *phone_html(const struct config *config)
 {
     struct text out = {0};
     const char *number = config->freshcaller.phone_number;
-    char dial[PHONE_TEXT];
+    char dial[PHONE_BYTES];
     add_text(&out, "");
     if (!*number)
         return out.data;

@@ -42,7 +42,7 @@ static void try_one(normaliser *normalise, const uint8_t *data, size_t size, con
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const channels[] = {"ch1"};
-    struct normalise_options open = {.now_ms = 1741083631000, .country_code = "44"};
+    struct normalise_options open = {.now_ms = 1741083631000, .phone_plan.country_code = "44"};
     struct normalise_options strict = {
         .now_ms = 1741083631000, .replay_window_ms = 86400000, .channels = channels, .channel_count = 1};
     struct normalise_options masked = {.now_ms = 1741083631000, .mask_card_numbers = true};

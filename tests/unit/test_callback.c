@@ -43,7 +43,7 @@ static struct config *config_of(const char *more)
 // ---------------------------------------------------------------- the normaliser
 static struct normalised normalise(struct arena *arena, const char *body)
 {
-    struct normalise_options options = {.now_ms = 1000, .mask_card_numbers = true, .country_code = "31"};
+    struct normalise_options options = {.now_ms = 1000, .mask_card_numbers = true, .phone_plan.country_code = "31"};
     return normalise_callback(body, strlen(body), &options, arena);
 }
 

@@ -276,6 +276,10 @@ static void words_must_be_known(void **state)
     refuses(BASE "freshcaller { country_code = \"+44\" }\n", 3, "dialling code");
     refuses(BASE "freshcaller { country_code = \"044\" }\n", 3, "dialling code");
     accepts(BASE "freshcaller { enabled = true\n country_code = \"44\" }\n");
+    refuses(BASE "freshcaller { trunk_prefix = \"+1\" }\n", 3, "such as");
+    accepts(BASE "freshcaller { trunk_prefix = \"\" country_code = \"34\" phone_number = \"912 34 56 78\" }\n");
+    refuses(BASE "freshcaller { phone_number = \"912 34 56 78\" country_code = \"34\" }\n", 3, "no whole number");
+    refuses(BASE "freshcaller { phone_number = \"+31 20 1234567 / +31 6 12345678\" }\n", 3, "one number");
     refuses(BASE "freshcaller { enabled = maybe }\n", 3, "true or false");
 }
 
@@ -424,10 +428,10 @@ static void custom_fields_are_checked(void **state)
     refuses(BASE "widget { call_message = \"Call us\" }", 3, "widget.public_url");
     refuses(BASE "widget { call_message = \"Call us\" public_url = \"https://a.example\" }", 3,
             "freshcaller.phone_number");
-    refuses(BASE "freshcaller { phone_number = \"+31 20\" }\nwidget { call_message = \"Call us\" public_url = "
+    refuses(BASE "freshcaller { phone_number = \"+31 20 1234567\" }\nwidget { call_message = \"Call us\" public_url = "
                  "\"https://a.example\" }",
             4, "freshchat.agent_id");
-    accepts(BASE "freshcaller { phone_number = \"+31 20\" }\nwidget { call_back = true }");
+    accepts(BASE "freshcaller { phone_number = \"+31 20 1234567\" }\nwidget { call_back = true }");
 }
 
 static void keys_are_checked_together(void **state)

@@ -288,7 +288,7 @@ static void a_large_ledger_is_searched_in_slices(void **state)
     }
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
-    struct ledger_person *person = ledger_person_new("u7", NULL);
+    struct ledger_person *person = ledger_person_new("u7", (struct phone_plan){0});
     size_t slices = 0, count = 0;
     enum ledger_progress progress = LEDGER_MORE;
     while ((progress = ledger_person_find(f->ledger, person, 0)) == LEDGER_MORE)

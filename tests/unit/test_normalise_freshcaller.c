@@ -20,7 +20,7 @@ static struct arena *arena;
 static int fresh(void **state)
 {
     (void)state;
-    options = (struct normalise_options){.now_ms = UPDATED_MS + 5000, .country_code = "44"};
+    options = (struct normalise_options){.now_ms = UPDATED_MS + 5000, .phone_plan.country_code = "44"};
     arena = arena_new();
     return 0;
 }

@@ -102,7 +102,7 @@ static void squeezing_takes_what_only_readers_need(void **state)
 static void nothing_in_the_configuration_becomes_code(void **state)
 {
     struct widget *widget =
-        widget_of("freshcaller { phone_number = \"+31 20\" }\n"
+        widget_of("freshcaller { phone_number = \"+31 20 1234567\" }\n"
                   "widget { token = \"\\\"});alert(1);//</script><!--\"\ncall_hours = \"<b>\\\" & 'é\" }\n");
     (void)state;
     const char *config = strstr(widget->script.text, "{\"script\":");
