@@ -48,6 +48,7 @@ struct gate {
     uint64_t remaining_ms; // when it was last heard of
     uint64_t anchor_ms;    // calls handed out since then know better, older ones may only lower it
 
+    uint64_t polls; // in flight
     uint64_t width;
     uint64_t pause_until_ms;
     uint64_t pause_set_ms;
@@ -243,13 +244,13 @@ static void learn(struct gate *gate, const struct report *report, uint64_t taken
 
 unsigned gates_queue(const struct step_info *info)
 {
-    return info->impatient ? GATE_IMPATIENT : info->limit;
+    return info->impatient ? GATE_IMPATIENT : info->rank == RANK_POLL ? GATE_POLLS + info->limit : info->limit;
 }
 
 static enum limit_class class_of(unsigned queue)
 {
     assert(queue < GATE_QUEUES);
-    return queue == GATE_IMPATIENT ? LIMIT_ANY : (enum limit_class)queue;
+    return queue == GATE_IMPATIENT ? LIMIT_ANY : (enum limit_class)(queue < GATE_POLLS ? queue : queue - GATE_POLLS);
 }
 
 // What keeps a call back: 0 nothing, else the earliest time to ask again, or UINT64_MAX where time does not help.
@@ -282,7 +283,8 @@ static uint64_t obstacle(struct gates *self, enum upstream upstream, unsigned qu
     refill(gate, budget, now_ms);
     if (budget != 0 && gate->tokens < MINUTE_MS)
         until = later(until, now_ms + (MINUTE_MS - gate->tokens + budget - 1) / budget);
-    if (budget == 0 && gate->all.in_flight >= gate->width)
+    if (budget == 0 && (gate->all.in_flight >= gate->width ||
+                        (queue >= GATE_POLLS && gate->polls >= (gate->width > 1 ? gate->width / 2 : 1))))
         until = UINT64_MAX;
     if (exhausted(gate, now_ms)) {
         uint64_t again = later(gate->remaining_ms, gate->taken_ms) + EMPTY_TRY_MS;
@@ -297,6 +299,16 @@ static uint64_t obstacle(struct gates *self, enum upstream upstream, unsigned qu
 bool gates_may(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
 {
     return obstacle(self, upstream, queue, now_ms) == 0;
+}
+
+bool gates_leave_room(const struct gates *self, enum upstream upstream, unsigned queue, uint64_t slots)
+{
+    const struct gate *gate = &self->gates[upstream];
+    if (upstream == UPSTREAM_NONE)
+        return true;
+    if (queue >= GATE_POLLS && gate->polls >= (slots < 4 ? 1 : slots / 4))
+        return false;
+    return gate->all.in_flight < slots - slots / 4;
 }
 
 uint64_t gates_next_ms(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms)
@@ -318,6 +330,8 @@ struct gate_pass gates_take(struct gates *self, enum upstream upstream, unsigned
     refill(gate, budget_of(self, gate), now_ms);
     gate->tokens -= gate->tokens < MINUTE_MS ? gate->tokens : MINUTE_MS;
     gate->all.in_flight++;
+    pass.poll = queue >= GATE_POLLS;
+    gate->polls += pass.poll;
     if (limit != LIMIT_ANY)
         gate->classes[limit].in_flight++;
     gate->taken_ms = now_ms;
@@ -339,6 +353,7 @@ static void end_call(struct gates *self, struct gate_pass *pass, bool spent, uin
     window_end_call(&gate->all, spent, now_ms);
     if (pass->limit != LIMIT_ANY)
         window_end_call(&gate->classes[pass->limit], spent, now_ms);
+    gate->polls -= pass->poll;
     if (!spent)
         gate->tokens += MINUTE_MS; // the next refill cuts it to the burst
     pass->held = false;

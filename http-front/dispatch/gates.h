@@ -12,7 +12,8 @@
 //     connection, a broken or timed out call and a 5xx are failures. A call that its own short patience ended tells
 //     nothing: a slow upstream looks like a dead one to it. Such a call may find out that the upstream is back, or
 //     still refuses, but nobody waits for it: others go beside it as probes.
-//   - width: while no budget is known, calls in flight begin with 8 and grow with each answer; a 429 halves them.
+//   - width: while no budget is known, calls in flight begin with 8 and grow with each answer; a 429 halves them. Polls
+//     take half of it at most.
 #ifndef HTTP_FRONT_DISPATCH_GATES_H
 #define HTTP_FRONT_DISPATCH_GATES_H
 #include <stdbool.h>
@@ -24,14 +25,16 @@
 
 struct gates;
 
-// What waits apart before an upstream's gate: calls of each limit class, and those with a patience of their own.
-enum { GATE_IMPATIENT = LIMIT_CLASSES, GATE_QUEUES };
+// What waits apart before an upstream's gate: calls of each limit class, those with a patience of their own, and polls
+// of each limit class.
+enum { GATE_IMPATIENT = LIMIT_CLASSES, GATE_POLLS, GATE_QUEUES = GATE_POLLS + LIMIT_CLASSES };
 
 // What a call holds of its gate, from gates_take to gates_done or gates_return. A plain value, kept with the job.
 struct gate_pass {
     enum upstream upstream;
     enum limit_class limit;
     uint64_t taken_ms;
+    bool poll;
     bool probe; // the breaker's
     bool trial; // goes beside it, while it is open
     bool held;  // false: nothing (zeroed, or given back)
@@ -41,11 +44,17 @@ struct gate_pass {
 struct gates *gates_new(const struct config *config);
 void gates_free(struct gates **self);
 
-/** Where a call of that step waits: its limit class, or GATE_IMPATIENT. */
+/** Where a call of that step waits: 0 to GATE_QUEUES. */
 unsigned gates_queue(const struct step_info *info);
 
 /** Whether a call of that queue may go now. UPSTREAM_NONE may unless everything is shut. Counts nothing. */
 bool gates_may(struct gates *self, enum upstream upstream, unsigned queue, uint64_t now_ms);
+
+/**
+ * Whether a further call leaves the others their share of the `slots` that workers have: an upstream, however slow,
+ * takes three quarters of them at most, its polls one quarter. Time does not help; gates_done and gates_return do.
+ */
+bool gates_leave_room(const struct gates *self, enum upstream upstream, unsigned queue, uint64_t slots);
 
 /**
  * When to ask gates_may again: now_ms when it may now, 0 when only something else than time can open it (gates_done,

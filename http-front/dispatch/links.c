@@ -235,6 +235,15 @@ bool links_has_room(const struct links *self)
     return false;
 }
 
+uint64_t links_slots(const struct links *self)
+{
+    uint64_t slots = 0;
+    for (const struct link *link = self->head; link; link = link->next)
+        if (usable(link) && !link->reserved)
+            slots += self->in_flight;
+    return slots;
+}
+
 uint32_t links_ready(const struct links *self)
 {
     uint32_t count = 0;

@@ -54,6 +54,8 @@ struct link *links_pick(struct links *self, bool alone);
 void links_unreserve(struct links *self);
 /** True when a job that is no suspect could be placed. */
 bool links_has_room(const struct links *self);
+/** How many jobs that are no suspects the workers may hold together. */
+uint64_t links_slots(const struct links *self);
 /** Workers that answered this front and are not leaving. */
 uint32_t links_ready(const struct links *self);
 

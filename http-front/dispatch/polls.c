@@ -118,8 +118,12 @@ static bool wake_lane(void *arg, const struct lane *lane)
     // How long ago it was alive, by our wall clock; one that was set back makes it alive now.
     uint64_t ago = waking->wall_ms > lane->updated_ms ? waking->wall_ms - lane->updated_ms : 0;
     refresh_wake(waking->dispatcher, conversation, ago);
+    // Those who spoke last are asked first, the others over the next minutes: all at once would be all that goes.
+    uint64_t spread = (uint64_t)waking->dispatcher->options.config->freshchat.poll_seconds * SECOND_MS * QUIET_FACTOR;
+    uint64_t share = ago < REMEMBERED_MS ? ago : REMEMBERED_MS;
+    uint64_t wait = waking->dispatcher->backup_ms ? 0 : spread * share / REMEMBERED_MS;
     add_poll(waking->dispatcher, conversation, EVENT_POLL_CHAT, (int64_t)waking->mono_ms - (int64_t)ago,
-             waking->mono_ms);
+             waking->mono_ms + wait);
     return true;
 }
 

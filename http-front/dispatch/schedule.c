@@ -195,13 +195,13 @@ void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count, 
     schedule_add(self, conversation, item);
 }
 
-// The best side that this upstream's gates let go now, or NULL; then *wake says when to ask again.
-static struct side *best_of(struct dispatcher *self, int upstream, uint64_t now, uint64_t *wake)
+// The best side of `best` and those that this upstream's gates let go now, or NULL; *wake says when to ask again.
+static struct side *better(struct dispatcher *self, struct side *best, int upstream, uint64_t slots, uint64_t now,
+                           uint64_t *wake)
 {
-    struct side *best = NULL;
     for (unsigned queue = 0; queue < GATE_QUEUES; queue++) {
         struct heap_node *top = heap_top(self->ready[upstream][queue]);
-        if (!top)
+        if (!top || !gates_leave_room(self->gates, (enum upstream)upstream, queue, slots))
             continue;
         if (!gates_may(self->gates, (enum upstream)upstream, queue, now)) {
             uint64_t at = gates_next_ms(self->gates, (enum upstream)upstream, queue, now);
@@ -262,6 +262,20 @@ static void begin_suspects(struct dispatcher *self, uint64_t now)
         links_unreserve(self->links);
 }
 
+// Workers' room is for all: the best of all upstreams goes, so that no poll of one is asked before a reply of another.
+static void begin_best(struct dispatcher *self, uint64_t now)
+{
+    uint64_t slots = links_slots(self->links);
+    while (links_has_room(self->links)) {
+        struct side *best = NULL;
+        for (int upstream = 0; upstream < UPSTREAMS; upstream++)
+            best = better(self, best, upstream, slots, now, &self->gate_wake_ms);
+        if (!best)
+            return;
+        begin(self, best);
+    }
+}
+
 void schedule_pump(struct dispatcher *self)
 {
     uint64_t now = (uint64_t)clock_mono_ms();
@@ -277,9 +291,5 @@ void schedule_pump(struct dispatcher *self)
     if (!self->open || self->draining)
         return;
     begin_suspects(self, now);
-    for (int upstream = 0; upstream < UPSTREAMS; upstream++) {
-        struct side *side;
-        while (links_has_room(self->links) && (side = best_of(self, upstream, now, &self->gate_wake_ms)))
-            begin(self, side);
-    }
+    begin_best(self, now);
 }
