@@ -269,7 +269,8 @@ bool record_encode(enum record_kind kind, const void *record, struct record_buff
     *out = (struct record_buffer){0};
     if (ok) {
         out->size = buffer.size;
-        out->data = (uint8_t *)msgpack_sbuffer_release(&buffer);
+        // MessagePack's buffer has 8 KB at least, and hundreds of thousands of lanes are kept encoded.
+        out->data = (uint8_t *)realloc(msgpack_sbuffer_release(&buffer), out->size);
         if (!out->data)
             abort();
     }

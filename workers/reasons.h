@@ -9,8 +9,8 @@
 
 /**
  * What follows the score and its level in "73, high: payment declined twice, rage click on Pay": one to three of the
- * page's signals, each perhaps with how often and on which control (at most 40 characters). What is not one is left out,
- * as is what follows the third. "" when the text does not begin with exactly this score and level.
+ * page's signals, each perhaps with how often and on which control (at most 40 characters). What is not one is left
+ * out, as is what follows the third. "" when the text does not begin with exactly this score and level.
  */
 const char *reasons_of(struct arena *arena, const char *said, uint64_t score);
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records: every kind there and back, every bound, and the strictness of the decoder. Filling and comparing are made
 // from the same table as the records, so that a record added there is tested here at once.
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -247,6 +248,18 @@ static void every_record_comes_back_as_it_was(void **state)
     arena_free(&f.arena);
 }
 
+// The dispatcher keeps every lane it knows encoded: what is written with must not be what is kept.
+static void an_encoded_record_takes_the_room_it_needs(void **state)
+{
+    (void)state;
+    struct lane lane = {.conversation = "5e0b8f9e-0000-4000-8000-000000000001"};
+    struct record_buffer bytes;
+    assert_true(record_encode(RECORD_lane, &lane, &bytes));
+    assert_true(bytes.size < 512);
+    assert_true(malloc_usable_size(bytes.data) < bytes.size + 64);
+    record_buffer_free(&bytes);
+}
+
 static void every_field_holds_its_bound_and_no_more(void **state)
 {
     (void)state;
@@ -388,6 +401,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_record_comes_back_as_it_was),
+        cmocka_unit_test(an_encoded_record_takes_the_room_it_needs),
         cmocka_unit_test(every_field_holds_its_bound_and_no_more),
         cmocka_unit_test(every_truncation_and_every_extra_byte_is_refused),
         cmocka_unit_test(another_record_is_refused),
