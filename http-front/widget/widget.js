@@ -120,7 +120,8 @@
   const observer = new MutationObserver(safe(effect));
   const expectEffect = control => {
     // Setting a field's value changes no node. The values are compared here and go nowhere.
-    const look = () => effects + [location] + [...doc.querySelectorAll('input:not([type=password]),select,textarea')].map(field => field.value + field.checked);
+    const look = () => effects + [location] +
+      [...doc.querySelectorAll('input:not([type=password]),select,textarea')].map(field => field.value + field.checked);
     const before = look(), focus = doc.activeElement;
     observer.observe(doc, {subtree: true, childList: true, attributes: true, characterData: true});
     later(() => before === look() && focus === doc.activeElement && doc.hasFocus() && count('dead_click', nameOf(control)), 2500);
@@ -153,7 +154,8 @@
       count('rage_click', nameOf(control || target));
     }
     // What happens inside of a shadow root cannot be seen from here.
-    if (control && control.getRootNode() === doc && !control.matches('[download],[target],[href^="tel:"],[href^="mailto:"],label')) expectEffect(control);
+    if (control && control.getRootNode() === doc && !control.matches('[download],[target],[href^="tel:"],[href^="mailto:"],label'))
+      expectEffect(control);
   });
   on(doc, 'keydown', event => {
     alive();

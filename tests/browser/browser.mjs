@@ -502,6 +502,16 @@ const tests = {
     const second = await ticketWith('The late chat has all of it?');
     assert.equal(second.custom_fields.cf_cart_value, 349.9);
     assert.deepEqual([...page.troubles, ...other.troubles], []);
+    // A picture of the shop's own that hangs keeps the chat away for ten seconds and no longer.
+    const slow = await shop(browser);
+    await slow.clock.install();
+    await slow.route('**/never', () => {});
+    await slow.route('**/other-shop', route => route.fulfill({contentType: 'text/html', body: `<script async src="${front}/widget.js"></script><img src="/never">`}));
+    await slow.goto(sandbox + '/other-shop', {waitUntil: 'domcontentloaded'});
+    await chatIs(slow, 'loading');
+    assert.equal(await slow.locator('script[src*="/js/"]').count(), 0);
+    await slow.clock.runFor(10000);
+    await chatIs(slow, 'on');
   },
 
   async 'a new cart is never told beside an old signature'(browser) {
