@@ -17,6 +17,7 @@ enum {
     NAME_BYTES = 600,  // an agent's name before a mirror's time, or before a relayed message
     LONG_BYTES = 2500, // what may have been said in several messages
     STAMP_BYTES = 11,  // "12:34:56UTC"
+    DATE_BYTES = 10,   // "2026-11-22"
 };
 
 static int by_age(const void *a, const void *b)
@@ -129,13 +130,31 @@ static const struct written *newest(const struct lane *lane)
 
 // ---- after a backup was restored -----------------------------------------------------------------------------------
 
-static bool begins_with_time(const char *words)
+static bool has_form(const char *words, const char *form)
 {
-    static const char form[] = "00:00:00UTC";
-    for (size_t i = 0; i < STAMP_BYTES; i++)
-        if (form[i] == '0' ? words[i] < '0' || words[i] > '9' : words[i] != form[i])
+    for (; *form; words++, form++)
+        if (*form == '0' ? *words < '0' || *words > '9' : *words != *form)
             return false;
     return true;
+}
+
+static bool begins_with_time(const char *words)
+{
+    return has_form(words, "00:00:00UTC");
+}
+
+const char *entries_words(struct arena *arena, const char *text)
+{
+    const char *words = text_words(arena, text);
+    if (!strstr(words, "UTC"))
+        return words;
+    struct text_buf out = text_buf_new(arena);
+    for (const char *at = words; *at; at++) {
+        if (has_form(at, "0000-00-00") && begins_with_time(at + DATE_BYTES))
+            at += DATE_BYTES;
+        text_buf_add_bytes(&out, at, 1);
+    }
+    return out.data;
 }
 
 // "(inchat,12:34:56UTC):...", or NULL.
@@ -151,13 +170,13 @@ static const char *mirror_of(const char *words)
 static const char *words_of(struct arena *arena, const struct entries_item *item)
 {
     const char *html = fields_raw(item->json, "body");
-    const char *words = text_words(arena, text_html_plain(arena, html, TEXT_HTML_ALL, TEXT_MAX));
-    return *words ? words : text_words(arena, fields_raw(item->json, "body_text"));
+    const char *words = entries_words(arena, text_html_plain(arena, html, TEXT_HTML_ALL, TEXT_MAX));
+    return *words ? words : entries_words(arena, fields_raw(item->json, "body_text"));
 }
 
 const char *entries_line(struct arena *arena, const char *body)
 {
-    const char *words = text_words(arena, text_html_plain(arena, body, TEXT_HTML_ALL, TEXT_MAX));
+    const char *words = entries_words(arena, text_html_plain(arena, body, TEXT_HTML_ALL, TEXT_MAX));
     const char *mirror = mirror_of(words);
     return mirror ? mirror : words;
 }
@@ -185,7 +204,7 @@ bool entries_is_mirror(struct arena *arena, const struct entries_item *item)
 
 bool entries_mirror_text(struct arena *arena, const char *text, struct entries_mirror *out)
 {
-    const char *words = text_words(arena, text);
+    const char *words = entries_words(arena, text);
     const char *at = mirror_of(words);
     if (!at || at == words)
         return false;
@@ -250,7 +269,7 @@ const struct entries_item *entries_find(struct arena *arena, const struct entrie
 {
     const struct written *last = newest(lane);
     uint64_t last_id = last ? strtoull(last->id, NULL, 10) : 0;
-    const char *words = text_words(arena, text_html_plain(arena, wanted->body, TEXT_HTML_ALL, TEXT_MAX));
+    const char *words = entries_words(arena, text_html_plain(arena, wanted->body, TEXT_HTML_ALL, TEXT_MAX));
     for (size_t i = 0; i < page->count; i++) {
         const struct entries_item *item = &page->items[i];
         if (item->incoming != wanted->incoming || item->is_private != wanted->is_private ||

@@ -65,10 +65,13 @@ struct entries_wanted {
 const struct entries_item *entries_find(struct arena *arena, const struct entries_items *page, const struct lane *lane,
                                         const struct entries_wanted *wanted);
 
+/** text_words without the dates that stand before times in UTC: a note says the same with and without them. */
+const char *entries_words(struct arena *arena, const char *text);
+
 /** What tells a message's line in a note or description: its time and words, or of a mirrored agent what follows the
  * name. */
 const char *entries_line(struct arena *arena, const char *body);
-/** Whether these words (text_words) hold the line as a whole, among others or alone. */
+/** Whether these words (entries_words) hold the line as a whole, among others or alone. */
 bool entries_holds(const char *words, const char *line);
 
 /** Whether the entry looks like the mirror of an agent's chat message, by the form that flow_mirror.c gives it. */

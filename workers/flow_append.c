@@ -19,7 +19,7 @@ static struct note note_of(const struct job_context *context)
     struct text_buf body = text_buf_new(context->arena);
     for (size_t i = 0; i < context->job->events.count; i++) {
         text_buf_add(&body, "<div><b>");
-        parts_add_time(&body, &context->job->events.items[i]);
+        parts_add_time(&body, &context->job->events.items[i], context->written_ms);
         text_buf_add(&body, "</b> ");
         parts_add_html(&body, &context->job->events.items[i], false);
         text_buf_add(&body, "</div>");

@@ -135,7 +135,7 @@ static struct note note_of(const struct job_context *context)
         text_buf_add(&body, "<div><b>");
         text_add_html(&body, *name ? name : "An agent");
         text_buf_add(&body, "</b> (in chat, ");
-        parts_add_time(&body, event);
+        parts_add_time(&body, event, context->written_ms);
         text_buf_add(&body, "): ");
         parts_add_html(&body, event, true);
         text_buf_add(&body, "</div>");

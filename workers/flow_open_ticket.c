@@ -103,11 +103,12 @@ static const char *subject_of(struct job_context *context)
     return *cart ? arena_printf(arena, "%s · %s", cart, words) : words;
 }
 
-static void add_messages(struct text_buf *out, const struct job *job)
+static void add_messages(struct text_buf *out, const struct job_context *context)
 {
+    const struct job *job = context->job;
     for (size_t i = 0; i < job->events.count; i++) {
         text_buf_add(out, "<div><b>");
-        parts_add_time(out, &job->events.items[i]);
+        parts_add_time(out, &job->events.items[i], context->written_ms);
         text_buf_add(out, "</b> ");
         parts_add_html(out, &job->events.items[i], false);
         text_buf_add(out, "</div>");
@@ -118,7 +119,7 @@ static const char *description_of(struct job_context *context)
 {
     const struct context *customer = &context->found.context;
     struct text_buf out = text_buf_new(context->arena);
-    add_messages(&out, context->job);
+    add_messages(&out, context);
     text_buf_add(&out, "<hr><div>");
     text_buf_add(&out, customer->read ? "From the shop&#39;s chat"
                                       : "From the shop&#39;s chat; the customer could not be read yet");
@@ -233,7 +234,7 @@ static void create_finish(struct job_context *context, const struct response *re
 static void append_unless_there(struct job_context *context, const json_t *ticket, struct report *report)
 {
     struct text_buf messages = text_buf_new(context->arena);
-    add_messages(&messages, context->job);
+    add_messages(&messages, context);
     if (ticket_describes(context->arena, ticket, messages.data))
         return;
     context->found.omit = 0;

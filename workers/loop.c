@@ -250,6 +250,7 @@ static void begin_job(struct loop *self, struct held_job *job)
     }
     show_clocks(self, context);
     context->observing = self->set.config->mode == CONFIG_MODE_OBSERVE || context->job->observe;
+    context->written_ms = (uint64_t)clock_wall_ms();
     if (code->begin(context, &request, &job->report) == STEP_ANSWER ||
         observe_instead(context, &request, &job->report)) {
         report_job(self, job);

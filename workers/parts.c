@@ -8,7 +8,7 @@
 #include "workers/text.h"
 #include "workers/text_html.h"
 
-enum { SUBJECT_SOURCE_BYTES = 4096 };
+enum { SUBJECT_SOURCE_BYTES = 4096, DAY_MS = 24 * 3600 * 1000 };
 
 // What stands before or instead of a part's own words, for kinds that need a name.
 static const char *kind_word(uint64_t kind)
@@ -53,11 +53,21 @@ static void add_link(struct text_buf *out, const char *url, const char *label)
     text_buf_add(out, "</a>");
 }
 
-static void add_text(struct text_buf *out, const char *text, bool from_agent)
+// The words of a field that may hold text or HTML: an agent's text (freshworks-api 1.6), an e-mail's content. Without a
+// tag the lines are as they were typed, though the characters may have been escaped.
+static const char *words_of(struct arena *arena, const char *text)
 {
-    if (from_agent && text_html_is(text))
-        text = text_html_plain(out->arena, text, TEXT_HTML_ALL, TEXT_MAX);
-    text_add_html(out, text_clean(out->arena, text, TEXT_MAX));
+    if (text_html_is(text))
+        return text_html_plain(arena, text, TEXT_HTML_ALL, TEXT_MAX);
+    if (text_html_has_entity(text))
+        return text_html_plain(arena, arena_printf(arena, "<pre>%s</pre>", text), TEXT_HTML_ALL, TEXT_MAX);
+    return text_clean(arena, text, TEXT_MAX);
+}
+
+// What a customer typed is text, whatever it looks like.
+static void add_text(struct text_buf *out, const char *text, bool may_be_html)
+{
+    text_add_html(out, may_be_html ? words_of(out->arena, text) : text_clean(out->arena, text, TEXT_MAX));
 }
 
 static void add_part(struct text_buf *out, const struct part *part, bool from_agent)
@@ -77,10 +87,7 @@ static void add_part(struct text_buf *out, const struct part *part, bool from_ag
             text_add_html(out, label);
             text_buf_add(out, "</b><br>");
         }
-        if (text_html_is(part->text))
-            text_add_html(out, text_html_plain(arena, part->text, TEXT_HTML_ALL, TEXT_MAX));
-        else
-            add_text(out, part->text, false);
+        add_text(out, part->text, true);
         return;
     case PART_IMAGE:
     case PART_VIDEO:
@@ -158,8 +165,9 @@ const char *parts_line(struct arena *arena, const struct event *event)
     for (size_t i = 0; i < event->parts.count && line.length < SUBJECT_SOURCE_BYTES; i++) {
         const struct part *part = &event->parts.items[i];
         const char *word = kind_word(part->kind);
-        const char *own =
-            part->kind == PART_TEXT || (part->kind == PART_EMAIL && !*part->label) ? part->text : part->label;
+        const char *own = part->kind == PART_TEXT ? part->text : part->label;
+        if (part->kind == PART_EMAIL && !*own)
+            own = words_of(arena, part->text);
         const char *text = text_line(arena, own, SUBJECT_SOURCE_BYTES);
         text_buf_add(&line, " ");
         text_buf_add(&line, *word && *text ? arena_printf(arena, "%s: %s", word, text) : *word ? word : text);
@@ -167,10 +175,14 @@ const char *parts_line(struct arena *arena, const struct event *event)
     return text_line(arena, line.data, SUBJECT_SOURCE_BYTES);
 }
 
-void parts_add_time(struct text_buf *out, const struct event *event)
+void parts_add_time(struct text_buf *out, const struct event *event, uint64_t written_ms)
 {
     char iso[CLOCK_ISO_BYTES];
     clock_format_iso(event->time_ms > INT64_MAX ? 0 : (int64_t)event->time_ms, iso);
+    if (written_ms && written_ms / DAY_MS != event->time_ms / DAY_MS) {
+        text_buf_add_bytes(out, iso, 10);
+        text_buf_add(out, " ");
+    }
     text_buf_add_bytes(out, iso + 11, 8);
     text_buf_add(out, " UTC");
 }

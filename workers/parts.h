@@ -18,6 +18,10 @@ void parts_add_html(struct text_buf *out, const struct event *event, bool from_a
 /** The message on one line of plain text, for a subject; "" when nothing can be read in it. */
 const char *parts_line(struct arena *arena, const struct event *event);
 
-/** Appends "10:20:30 UTC", the message's chat time. */
-void parts_add_time(struct text_buf *out, const struct event *event);
+/**
+ * Appends "10:20:30 UTC", the message's chat time, with "2026-11-22 " before it when it is not the day of
+ * `written_ms` (0: not known). A later attempt may thus give the same note another form: entries_words makes both
+ * alike.
+ */
+void parts_add_time(struct text_buf *out, const struct event *event, uint64_t written_ms);
 #endif

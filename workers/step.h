@@ -26,6 +26,7 @@ struct job_context {
     const struct proof_key *proof_key; // NULL: carts are not signed
     int64_t clock_ahead_ms[UPSTREAMS]; // upstream's Date minus our wall clock; valid where known
     bool clock_known[UPSTREAMS];
+    uint64_t written_ms; // our wall clock when the step was begun: what it writes is of this day. 0: not known
     // No write is made: `begin` of one may say in its report how the flow goes on without it, beside its request.
     // Where it says nothing, the event is finished.
     bool observing;

@@ -18,6 +18,7 @@ enum {
     TAG_MAX_BYTES = 24 << 10,
     FEED_BYTES = 4096,
     LINE_MAX_BYTES = 1024,
+    ENDS_LOOKED_FOR = 64, // a look reads all that follows
     QUOTE_DEPTH_SHOWN = 8
 };
 
@@ -417,8 +418,40 @@ const char *text_html_plain(struct arena *arena, const char *html, unsigned flag
     return plain;
 }
 
+// Tags of whole documents. A person may name one of them ("use <table> here"), so they count with their end only.
+static bool has_end(const char *at, size_t length)
+{
+    static const char *const tags[] = {"html",    "body",  "head", "table", "tbody", "tr",    "td",     "th",
+                                       "h1",      "h2",    "h3",   "h4",    "h5",    "h6",    "pre",    "code",
+                                       "section", "style", "s",    "sub",   "sup",   "small", "center", "article"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        if (strlen(tags[i]) != length || strncasecmp(at, tags[i], length) != 0)
+            continue;
+        for (const char *end = strstr(at, "</"); end; end = strstr(end + 2, "</"))
+            if (strncasecmp(end + 2, tags[i], length) == 0 && end[2 + length] == '>')
+                return true;
+        return false;
+    }
+    return false;
+}
+
+bool text_html_has_entity(const char *text)
+{
+    static const char *const names[] = {"amp;", "lt;", "gt;", "quot;", "apos;", "nbsp;"};
+    for (const char *at = strchr(text, '&'); at; at = strchr(at + 1, '&')) {
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+            if (strncmp(at + 1, names[i], strlen(names[i])) == 0)
+                return true;
+        size_t digits = at[1] == '#' ? strspn(at + 2, "0123456789") : 0;
+        if (digits && at[2 + digits] == ';')
+            return true;
+    }
+    return false;
+}
+
 bool text_html_is(const char *text)
 {
+    int ends_looked_for = 0;
     static const char *const tags[] = {"p",  "br", "b",  "strong", "i",    "em",  "u",    "a",
                                        "ul", "ol", "li", "div",    "span", "img", "font", "blockquote"};
     for (const char *at = strchr(text, '<'); at; at = strchr(at + 1, '<')) {
@@ -429,6 +462,9 @@ bool text_html_is(const char *text)
                 strchr(name, '>'))
                 return true;
         }
+        // each look may read all that follows
+        if (ends_looked_for++ < ENDS_LOOKED_FOR && has_end(name, strcspn(name, " />\t\n")))
+            return true;
     }
     return false;
 }

@@ -21,6 +21,13 @@ enum text_html_flags {
  */
 const char *text_html_plain(struct arena *arena, const char *html, unsigned flags, size_t max_bytes);
 
-/** Whether a text that may be either is HTML: it has a complete tag of those that editors write. */
+/**
+ * Whether a text that may be either is HTML: it has a complete tag of those that editors write, or an element of a
+ * whole document with its end. For fields that may hold either; what is documented as the one or the other needs no
+ * look.
+ */
 bool text_html_is(const char *text);
+
+/** Whether it has one of the entities that every HTML writer makes of & < > " ' and the like. */
+bool text_html_has_entity(const char *text);
 #endif

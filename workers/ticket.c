@@ -216,8 +216,8 @@ bool ticket_describes(struct arena *arena, const json_t *ticket, const char *bod
 {
     const char *html = text_html_plain(arena, fields_raw(ticket, "description"), TEXT_HTML_ALL, TEXT_MAX);
     const char *line = entries_line(arena, body);
-    return entries_holds(text_words(arena, html), line) ||
-           entries_holds(text_words(arena, fields_raw(ticket, "description_text")), line);
+    return entries_holds(entries_words(arena, html), line) ||
+           entries_holds(entries_words(arena, fields_raw(ticket, "description_text")), line);
 }
 
 const json_t *ticket_created(struct job_context *context, const struct response *response, struct report *report)

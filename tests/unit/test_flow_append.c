@@ -120,6 +120,34 @@ static void a_look_adopts_the_note(void **state)
     case_free(c);
 }
 
+static void a_message_of_another_day_bears_its_date(void **state)
+{
+    static const char *const forms[] = {NOTE_BODY, "<div><b>2025-03-04 10:20:30 UTC</b> My boiler is cold</div>"};
+    (void)state;
+    struct flow_case *c = with_ticket();
+    c->context.written_ms = SAID_MS + 3600000;
+    assert_int_equal(case_begin(c, STEP_APPEND_NOTE), STEP_CALL);
+    assert_true(case_has(c->request.body, forms[0]));
+    c->context.written_ms = SAID_MS + 86400000;
+    assert_int_equal(case_begin(c, STEP_APPEND_NOTE), STEP_CALL);
+    assert_true(case_has(c->request.body, forms[1]));
+    case_free(c);
+    // a look finds what was written on either day, on either day
+    for (int round = 0; round < 4; round++) {
+        c = with_ticket();
+        c->context.written_ms = SAID_MS + (round & 1 ? 86400000 : 1000);
+        case_calls(c, STEP_LOOK_NOTE, "GET", ENTRIES_PATH("1"), NULL);
+        case_ok(c,
+                arena_printf(c->arena,
+                             "[{\"id\":6,\"created_at\":\"2025-03-04T10:20:32Z\",\"incoming\":true,\"private\":false,"
+                             "\"user_id\":77,\"body\":\"%s\"}]",
+                             forms[round >> 1]));
+        case_outcome(c, OUTCOME_DONE, STEP_NONE);
+        assert_string_equal(c->report.desk_written.items[0].id, "6");
+        case_free(c);
+    }
+}
+
 static void two_equal_messages_are_each_adopted_once(void **state)
 {
     (void)state;
@@ -251,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_ticket_that_is_gone_is_followed_by_a_new_one),
         cmocka_unit_test(failures_of_the_note_call),
         cmocka_unit_test(a_look_adopts_the_note),
+        cmocka_unit_test(a_message_of_another_day_bears_its_date),
         cmocka_unit_test(two_equal_messages_are_each_adopted_once),
         cmocka_unit_test(a_look_reads_all_pages),
         cmocka_unit_test(the_helpdesk_clock_decides),

@@ -59,6 +59,8 @@ static void a_late_twin_of_a_mirror_note_is_not_said(void **state)
 {
     (void)state;
     is_repeated(MIRROR "typed in chat</div>", CHAT("agent", AGENT, "30", TEXT("typed in chat")), true);
+    is_repeated("<b>Ida B</b> (in chat, 2025-03-04 10:20:30 UTC): typed in chat",
+                CHAT("agent", AGENT, "30", TEXT("typed in chat")), true);
     // wrapped, with lines, under the name that stands where none could be had, of somebody who is not known here
     is_repeated("<div>" MIRROR "one<br>two</div></div>", CHAT("agent", AGENT, "30", TEXT("one\\ntwo")), true);
     is_repeated("<b>An agent</b> (in chat, 10:20:30 UTC): x", CHAT("agent", AGENT, "30", TEXT("x")), true);

@@ -49,6 +49,11 @@ static void a_message_is_found_in_a_note_of_several(void **state)
     (void)state;
     struct flow_case *c = restored("ok");
     look(c, STEP_LOOK_NOTE, page, true);
+    c->context.written_ms = SAID_MS + 2 * 86400000;
+    look(c, STEP_LOOK_NOTE, page, true);
+    look(c, STEP_LOOK_NOTE,
+         "[" ENTRY("9", "true", "2", "78", LINE("2025-03-04 10:20:30", "ok") LINE("2025-03-04 10:20:31", "so")) "]",
+         true);
     assert_string_equal(c->report.desk_written.items[0].id, "9");
     // Another message of that note adopted it already, and one that came after it.
     struct written known[2] = {{"9", SAID_MS}, {"10", SAID_MS + 5000}};
@@ -138,6 +143,11 @@ static void a_mirror_is_known_by_its_line(void **state)
 {
     (void)state;
     struct flow_case *c = typed("I will call you");
+    static const char dated[] = "[" ENTRY(
+        "9", "false", "2", "5", "<div><b>Ida</b> (in chat, 2025-03-04 10:20:30 UTC): I will call you</div>") "]";
+    look(c, STEP_LOOK_MIRROR, dated, true);
+    c->context.written_ms = SAID_MS + 2 * 86400000;
+    look(c, STEP_LOOK_MIRROR, dated, true);
     // By another author and name: who the agent is may have been read differently then.
     look(c, STEP_LOOK_MIRROR,
          "[" ENTRY("9", "false", "2", "5", "<div><b>An agent</b> (in chat, 10:20:30 UTC): I will call you</div>") "]",

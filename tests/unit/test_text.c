@@ -423,6 +423,14 @@ static void html_is_told_from_text_with_angle_brackets(void **state)
     (void)state;
     assert_true(text_html_is("<p>x</p>"));
     assert_true(text_html_is("a<br/>b"));
+    assert_true(text_html_is("<html><body><table><tr><td>Hello</td></tr></table></body></html>"));
+    assert_true(text_html_is("<H1 class=x>Hello</h1>"));
+    assert_true(text_html_is("<pre>x</pre>"));
+    assert_false(text_html_is("put a <table> into the <body> of it"));
+    assert_false(text_html_is("<h2"));
+    assert_true(text_html_has_entity("Tom &amp; Jerry"));
+    assert_true(text_html_has_entity("it&#39;s"));
+    assert_false(text_html_has_entity("a & b; R&D; &#; &amp"));
     assert_true(text_html_is("<A HREF='x'>y</A>"));
     assert_false(text_html_is("a < b and c > d"));
     assert_false(text_html_is("<3 you"));
@@ -452,6 +460,16 @@ static void every_part_kind_has_a_readable_form(void **state)
     assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "<p>a</p><p>b &amp; c</p>"}, true),
                         "a<br><br>b &amp; c");
     assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "a & b"}, true), "a &amp; b");
+    assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "Tom &amp; Jerry:\nit&#39;s 1 < 2"}, true),
+                        "Tom &amp; Jerry:<br>it&#39;s 1 &lt; 2");
+    assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "Tom &amp; <h1>J</h1>"}, false),
+                        "Tom &amp;amp; &lt;h1&gt;J&lt;/h1&gt;"); // a customer's is text
+    assert_string_equal(shown((struct part){.kind = PART_EMAIL,
+                                            .text = "<html><body><table><tr><td>Hello</td></tr></table><h1>X</h1>"
+                                                    "</body></html>"},
+                              false),
+                        "Hello<br><br>X");
+    assert_string_equal(shown((struct part){.kind = PART_EMAIL, .text = "one\ntwo <3"}, false), "one<br>two &lt;3");
     assert_string_equal(shown((struct part){.kind = PART_IMAGE, .url = "https://i.example/a.png"}, false),
                         "Image: " LINK("https://i.example/a.png", "https://i.example/a.png"));
     assert_string_equal(shown((struct part){.kind = PART_IMAGE}, false),
