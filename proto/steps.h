@@ -13,7 +13,15 @@ enum upstream { UPSTREAM_NONE = 0, UPSTREAM_FRESHCHAT, UPSTREAM_FRESHDESK, UPSTR
 enum limit_class { LIMIT_ANY = 0, LIMIT_TICKET_CREATE, LIMIT_TICKET_UPDATE, LIMIT_TICKET_LIST, LIMIT_CLASSES };
 
 // Who goes first when the budget is short. Lower goes first.
-enum rank { RANK_REPLY = 0, RANK_OPEN, RANK_TRANSCRIPT, RANK_CONTEXT, RANK_POLL, RANKS };
+enum rank {
+    RANK_REPLY = 0, // known to be one
+    RANK_OPEN,
+    RANK_HINT, // a look whether there is one, turn by turn with RANK_OPEN
+    RANK_TRANSCRIPT,
+    RANK_CONTEXT,
+    RANK_POLL,
+    RANKS
+};
 
 enum step_kind {
     STEP_READ,       // changes nothing there
@@ -33,8 +41,8 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(5, LOOK_NOTE, "look_note", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                      \
     X(6, REREAD_CUSTOMER, "reread_customer", FRESHCHAT, ANY, CONTEXT, READ, NONE, 0, NONE)                             \
     X(7, UPDATE_TICKET, "update_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)              \
-    X(8, READ_TICKET, "read_ticket", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                       \
-    X(9, LIST_ENTRIES, "list_entries", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                                     \
+    X(8, READ_TICKET, "read_ticket", FRESHDESK, ANY, HINT, READ, NONE, 0, NONE)                                        \
+    X(9, LIST_ENTRIES, "list_entries", FRESHDESK, ANY, HINT, READ, NONE, 0, NONE)                                      \
     X(10, READ_DESK_AGENT, "read_desk_agent", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)                              \
     X(11, LIST_CHAT_AGENTS, "list_chat_agents", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                            \
     X(12, POST_MESSAGE, "post_message", FRESHCHAT, ANY, REPLY, WRITE, LOOK_MESSAGE, 0, NONE)                           \

@@ -244,13 +244,17 @@ static void learn(struct gate *gate, const struct report *report, uint64_t taken
 
 unsigned gates_queue(const struct step_info *info)
 {
-    return info->impatient ? GATE_IMPATIENT : info->rank == RANK_POLL ? GATE_POLLS + info->limit : info->limit;
+    if (info->impatient || info->rank == RANK_HINT)
+        return info->impatient ? GATE_IMPATIENT : GATE_HINTS;
+    return info->rank == RANK_POLL ? GATE_POLLS + info->limit : info->limit;
 }
 
 static enum limit_class class_of(unsigned queue)
 {
     assert(queue < GATE_QUEUES);
-    return queue == GATE_IMPATIENT ? LIMIT_ANY : (enum limit_class)(queue < GATE_POLLS ? queue : queue - GATE_POLLS);
+    if (queue >= GATE_POLLS)
+        return (enum limit_class)(queue - GATE_POLLS);
+    return queue < LIMIT_CLASSES ? (enum limit_class)queue : LIMIT_ANY;
 }
 
 // What keeps a call back: 0 nothing, else the earliest time to ask again, or UINT64_MAX where time does not help.

@@ -25,9 +25,9 @@
 
 struct gates;
 
-// What waits apart before an upstream's gate: calls of each limit class, those with a patience of their own, and polls
-// of each limit class.
-enum { GATE_IMPATIENT = LIMIT_CLASSES, GATE_POLLS, GATE_QUEUES = GATE_POLLS + LIMIT_CLASSES };
+// What waits apart before an upstream's gate: calls of each limit class, those with a patience of their own, looks for
+// replies, and polls of each limit class.
+enum { GATE_IMPATIENT = LIMIT_CLASSES, GATE_HINTS, GATE_POLLS, GATE_QUEUES = GATE_POLLS + LIMIT_CLASSES };
 
 // What a call holds of its gate, from gates_take to gates_done or gates_return. A plain value, kept with the job.
 struct gate_pass {

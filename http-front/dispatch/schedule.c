@@ -49,7 +49,8 @@ static uint64_t score_of(const struct item *item, const struct step_info *info)
     uint64_t worth = item->worth_cents < MAX_WORTH_CENTS ? item->worth_cents : MAX_WORTH_CENTS;
     uint64_t bonus = worth * MS_PER_CENT;
     uint64_t age = item->accepted_ms > bonus ? item->accepted_ms - bonus : 0;
-    return (uint64_t)info->rank * RANK_SPAN + age % RANK_SPAN;
+    enum rank rank = info->rank == RANK_HINT ? RANK_OPEN : info->rank;
+    return (uint64_t)rank * RANK_SPAN + age % RANK_SPAN;
 }
 
 // The poll of calls feeds the desk from the other side of its lane: a pause holds what it finds, not the finding.
@@ -195,10 +196,18 @@ void schedule_hint(struct dispatcher *self, uint64_t ticket_id, uint64_t count, 
     schedule_add(self, conversation, item);
 }
 
-// The best side of `best` and those that this upstream's gates let go now, or NULL; *wake says when to ask again.
-static struct side *better(struct dispatcher *self, struct side *best, int upstream, uint64_t slots, uint64_t now,
-                           uint64_t *wake)
+static enum rank rank_of(const struct side *side)
 {
+    return (enum rank)(side->score / RANK_SPAN);
+}
+
+// The best side that this upstream's gates let go now, or NULL; *wake says when to ask again. Nobody knows of a ticket
+// that changed whether it holds a reply, and one agent changes many at once: while somebody new waits for a ticket,
+// such looks have every second call.
+static struct side *best_of(struct dispatcher *self, int upstream, uint64_t slots, uint64_t now, uint64_t *wake)
+{
+    struct side *best = NULL;
+    struct side *hint = NULL;
     for (unsigned queue = 0; queue < GATE_QUEUES; queue++) {
         struct heap_node *top = heap_top(self->ready[upstream][queue]);
         if (!top || !gates_leave_room(self->gates, (enum upstream)upstream, queue, slots))
@@ -210,10 +219,16 @@ static struct side *better(struct dispatcher *self, struct side *best, int upstr
             continue;
         }
         struct side *side = heap_element(top, struct side, ready);
-        if (!best || side->score < best->score)
+        if (queue == GATE_HINTS)
+            hint = side;
+        else if (!best || side->score < best->score)
             best = side;
     }
-    return best;
+    if (!hint || !best)
+        return hint ? hint : best;
+    if (rank_of(best) == RANK_OPEN)
+        return self->hint_went[upstream] ? best : hint;
+    return best->score < hint->score ? best : hint;
 }
 
 static void begin(struct dispatcher *self, struct side *side)
@@ -268,10 +283,15 @@ static void begin_best(struct dispatcher *self, uint64_t now)
     uint64_t slots = links_slots(self->links);
     while (links_has_room(self->links)) {
         struct side *best = NULL;
-        for (int upstream = 0; upstream < UPSTREAMS; upstream++)
-            best = better(self, best, upstream, slots, now, &self->gate_wake_ms);
+        for (int upstream = 0; upstream < UPSTREAMS; upstream++) {
+            struct side *side = best_of(self, upstream, slots, now, &self->gate_wake_ms);
+            if (side && (!best || side->score < best->score))
+                best = side;
+        }
         if (!best)
             return;
+        if (rank_of(best) == RANK_OPEN)
+            self->hint_went[best->queue / GATE_QUEUES] = best->queue % GATE_QUEUES == GATE_HINTS;
         begin(self, best);
     }
 }

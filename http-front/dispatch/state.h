@@ -42,6 +42,7 @@ struct dispatcher {
     zlistx_t *sections;                         // sections.c: tickets that are being read and put
     zlistx_t *followups;                        // followup.c: work whose batch is not on disk yet
     zlistx_t *suspects;                         // sides that wait for a worker with nothing else to do
+    bool hint_went[UPSTREAMS];                  // of what ranks with new tickets a look for a reply went last
     uint64_t gate_wake_ms;                      // when a gate that held something up should be tried again; 0 = none
     struct control *console;                    // deskbellctl's socket
     uint64_t request;                           // of what is being worked on, for history and log; 0: none

@@ -96,12 +96,45 @@ static void a_dead_upstream_leaves_places_to_the_others(void **state)
     assert_int_equal(take_job(w).step, STEP_READ_TICKET);
 }
 
+// An agent changes many tickets at once, which nobody knows to hold replies; then somebody new writes, and so does an
+// agent. The helpdesk allows little.
+static void a_new_ticket_waits_for_one_hint_at_most(void **state)
+{
+    struct fixture *f = *state;
+    f->config.freshdesk.calls_per_minute = 240; // forty at once, then one each 250 ms
+    f->config.timing.context_wait_ms = 0;
+    knows_chats(f);
+    begin(f);
+    struct worker *w = worker(f, 1, 7);
+    roster(f);
+    answer_first_polls(f);
+    for (int round = 0; round < 5; round++) // more than go at once
+        for (int i = 0; i < CHATS; i++) {
+            hints(f, 42 + (uint64_t)i);
+            if (round < 4) {
+                struct job list = expect_job(f, STEP_LIST_ENTRIES, NULL);
+                send_report(w, &list, (struct report){.outcome = OUTCOME_DONE});
+            }
+        }
+    says(f, EVENT_CUSTOMER_MESSAGE, "new", "m1");
+    struct job job = {0};
+    int hints_before = 0;
+    for (; job.step != STEP_CREATE_TICKET; hints_before += job.step == STEP_LIST_ENTRIES) {
+        assert_true(next_job(f, PATIENCE_MS, STEP_NONE, &job, &w));
+        if (job.step == STEP_LIST_ENTRIES)
+            send_report(w, &job, (struct report){.outcome = OUTCOME_DONE});
+    }
+    assert_in_range(hints_before, 0, 3); // what went before its message was in its lane, and one
+    job = expect_job(f, STEP_LIST_ENTRIES, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(slow_polls_leave_room_for_a_new_ticket, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reply_goes_before_the_polls_of_another_upstream, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dead_upstream_leaves_places_to_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_ticket_waits_for_one_hint_at_most, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
