@@ -230,7 +230,7 @@ const struct config_key config_keys[] = {
     INT("timing", "retry_max_ms", "300000", 10, 86400000, "milliseconds", AT(timing.retry_max_ms),
         "up to this,"),
     INT("timing", "retry_give_up_hours", "24", 1, 8760, "hours", AT(timing.retry_give_up_hours),
-        "and after this long the event goes to the dead letters, with its cause."),
+        "and after this long, and four tries, the event goes to the dead letters, with its cause."),
     INT("timing", "silent_child_seconds", "10", 2, 3600, "seconds", AT(timing.silent_child_seconds),
         "A process of ours that shows no sign of life for this long is killed and replaced."),
     INT("timing", "stop_seconds", "20", 1, 3600, "seconds", AT(timing.stop_seconds),

@@ -12,7 +12,7 @@
 #include "proto/log.h"
 #include "proto/seam.h"
 
-enum { SUSPECT_DEATHS = 3, CONTEXT_ATTEMPTS = 3, HTTP_TOO_MANY = 429, RETRY_LEAST_MS = 20 };
+enum { SUSPECT_DEATHS = 3, CONTEXT_ATTEMPTS = 3, OWN_ATTEMPTS = 4, HTTP_TOO_MANY = 429, RETRY_LEAST_MS = 20 };
 
 void outcome_ack(struct dispatcher *self, uint32_t slot, uint64_t generation, uint64_t job_id)
 {
@@ -249,9 +249,13 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
         return true;
     if (report->outcome != OUTCOME_RETRY)
         return false;
+    if (report->http_status == HTTP_TOO_MANY)
+        return false; // somebody is there, who says when
     // The refreshes of a running chat read the customer again; what the ticket may have got of it is brought to an end.
     bool nothing_begun = out->item->kind == EVENT_CONTEXT && !out->item->found.size;
-    return too_old(self, out->item, (uint64_t)clock_mono_ms()) ||
+    // While the breaker was open others tried: what waited behind them has its own tries still, however old it is.
+    bool tried = out->item->attempts + 1 >= OWN_ATTEMPTS;
+    return (tried && too_old(self, out->item, (uint64_t)clock_mono_ms())) ||
            ((nothing_begun || out->item->kind == EVENT_OFFER) && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
 }
 

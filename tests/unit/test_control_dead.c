@@ -146,7 +146,8 @@ static void a_note_in_doubt_comes_back_whole(void **state)
     assert_int_equal(job.events.count, 3);
     send_report(by, &job, (struct report){.outcome = OUTCOME_DOUBT, .http_status = 504});
     job = expect_job(f, STEP_LOOK_NOTE, &by);
-    send_report(by, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "It is down."});
+    job = fails_for_good(f, by, job,
+                         (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "It is down."});
     await_ack(by, job.job_id);
     assert_int_equal(dead_left(f), 3);
 
@@ -254,7 +255,15 @@ static void a_reply_that_was_given_up_on_for_its_age_counts_as_delivered(void **
         by, &job,
         (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_POST_MESSAGE, .found = {bytes.data, bytes.size}});
     job = expect_job(f, STEP_POST_MESSAGE, &by);
-    send_report(by, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "It is down."});
+    // That others are asked to come later, or were refused before it had its turn, is no reason.
+    struct report busy = {.outcome = OUTCOME_RETRY, .http_status = 429, .retry_after_known = true, .retry_after_ms = 1};
+    for (int i = 0; i < 6; i++) {
+        send_report(by, &job, busy);
+        job = expect_job(f, STEP_POST_MESSAGE, &by);
+    }
+    assert_int_equal(dead_left(f), 0);
+    job = fails_for_good(f, by, job,
+                         (struct report){.outcome = OUTCOME_RETRY, .http_status = 503, .cause = "It is down."});
     await_ack(by, job.job_id);
     assert_int_equal(dead_left(f), 1);
     // The replies behind it pass it, and the agents are told.

@@ -362,6 +362,19 @@ static inline struct job expect_job(struct fixture *f, enum step step, struct wo
     return job;
 }
 
+// Reports that of the job, and of the same one each time it comes again, until it has had its tries: what is too old is
+// given up on then. Returns the last one.
+static inline struct job fails_for_good(struct fixture *f, struct worker *by, struct job job, struct report report)
+{
+    enum step step = (enum step)job.step;
+    for (int i = 0; i < 3; i++) {
+        send_report(by, &job, report);
+        job = expect_job(f, step, &by);
+    }
+    send_report(by, &job, report);
+    return job;
+}
+
 static inline void await_ack(struct worker *w, uint64_t job_id)
 {
     int64_t until = clock_mono_ms() + PATIENCE_MS;

@@ -295,7 +295,7 @@ static void a_calls_ticket_in_doubt_outlives_its_dead_letter(void **state)
     struct job create = expect_job(f, STEP_CREATE_CALL_TICKET, &w);
     send_report(w, &create, (struct report){.outcome = OUTCOME_DOUBT, .cause = "timeout"});
     job = expect_job(f, STEP_LOOK_CALL_TICKET, &w);
-    send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .cause = "still no answer"});
+    job = fails_for_good(f, w, job, (struct report){.outcome = OUTCOME_RETRY, .cause = "still no answer"});
     await_ack(w, job.job_id);
     assert_int_equal(ledger_lane(f->ledger, "call:51", &lane, f->arena), LEDGER_OK);
     assert_true(lane.doubt_ms > 0);

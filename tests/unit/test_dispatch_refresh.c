@@ -344,7 +344,7 @@ static void a_ticket_in_doubt_outlives_its_dead_letter(void **state)
     struct job create = expect_job(f, STEP_CREATE_TICKET, &w);
     send_report(w, &create, (struct report){.outcome = OUTCOME_DOUBT, .cause = "timeout"});
     job = expect_job(f, STEP_LOOK_TICKET, &w);
-    send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .cause = "still no answer"});
+    job = fails_for_good(f, w, job, (struct report){.outcome = OUTCOME_RETRY, .cause = "still no answer"});
     await_ack(w, job.job_id);
     assert_true(recorded(f).doubt_ms > 0);
     end(f); // and it is known after a restart
