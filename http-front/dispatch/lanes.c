@@ -329,6 +329,12 @@ static struct lane_choice go(const struct side *side, struct item *item, const s
     return write_or_look(side, item, step, rules, 0);
 }
 
+// Rule 2: that a chat was resolved may be told sooner than the message it answers.
+static bool divides(const struct item *item)
+{
+    return (item->kind == EVENT_RESOLVED || item->kind == EVENT_REOPENED) && item->step == STEP_NONE;
+}
+
 struct lane_choice lanes_next(const struct side *side, const struct lane_rules *rules, uint64_t now)
 {
     assert(side->state == LANE_IDLE || lanes_out_gives_way(side));
@@ -368,6 +374,10 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
                 sooner(&wake, at);
                 return (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake};
             }
+        }
+        if (divides(item) && now < item->arrived_mono_ms + rules->gather_max_ms) {
+            sooner(&wake, item->arrived_mono_ms + rules->gather_max_ms);
+            return (struct lane_choice){LANE_LATER, NULL, STEP_NONE, wake};
         }
         return go(side, item, rules, now);
     }

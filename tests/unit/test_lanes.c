@@ -324,6 +324,29 @@ static void a_resolution_that_overtook_its_message_waits_for_the_ticket(void **s
     lanes_conversation_free(&c);
 }
 
+static void a_resolution_lets_messages_said_before_it_arrive(void **state)
+{
+    (void)state;
+    struct conversation *c = with_ticket(42);
+    struct item *resolved = add(c, EVENT_RESOLVED, 1, 500, 10);
+    struct lane_choice choice = next(c, SIDE_DESK, 500);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 1510);
+    // Said before, heard of after: it goes first, and so do its gathering and its tries.
+    struct item *said = add(c, EVENT_CUSTOMER_MESSAGE, 2, 400, 510);
+    assert_int_equal(next(c, SIDE_DESK, 1509).verdict, LANE_LATER);
+    assert_ptr_equal(next(c, SIDE_DESK, 1510).item, said);
+    // Said after it: that goes behind it, and is no reason to go sooner.
+    add(c, EVENT_AGENT_MESSAGE, 3, 600, 520);
+    lanes_remove(&c->sides[SIDE_DESK], said);
+    lanes_item_free(&said);
+    assert_int_equal(next(c, SIDE_DESK, 1509).verdict, LANE_LATER);
+    choice = next(c, SIDE_DESK, 1510);
+    assert_ptr_equal(choice.item, resolved);
+    assert_int_equal(choice.step, STEP_NOTICE_NOTE);
+    lanes_conversation_free(&c);
+}
+
 static void the_record_is_kept_as_a_copy(void **state)
 {
     (void)state;
@@ -518,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_relay_does_not_post_while_a_mirror_is_undecided),
         cmocka_unit_test(what_needs_a_ticket_waits_for_it_but_not_for_ever),
         cmocka_unit_test(a_resolution_that_overtook_its_message_waits_for_the_ticket),
+        cmocka_unit_test(a_resolution_lets_messages_said_before_it_arrive),
         cmocka_unit_test(the_record_is_kept_as_a_copy),
         cmocka_unit_test(what_was_said_before_a_restoring_is_looked_for_first),
         cmocka_unit_test(no_ticket_is_opened_after_a_restoring_without_a_look),
