@@ -80,6 +80,7 @@ enum event_kind {
     EVENT_POLL_CALLS,           // which calls there are; never stored
     EVENT_REFRESH,              // whether the customer's properties changed while the chat runs; never stored
     EVENT_OFFER,                // tell a customer who struggles, in the chat, where to call
+    EVENT_KEEP_OPEN,            // the customer wrote into the ticket: it is opened again if it is closed
 };
 
 enum call_state {

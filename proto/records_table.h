@@ -238,7 +238,7 @@
 
 // Work that a report asks for beside the next step, in the same conversation.
 #define FIELDS_followup(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                         \
-    U64(kind, 255) /* enum event_kind: EVENT_CONTEXT, _NOTICE, _OFFER */                                               \
+    U64(kind, 255) /* enum event_kind: EVENT_CONTEXT, _NOTICE, _OFFER, _KEEP_OPEN */                                   \
     U64(delay_ms, 604800000)                                                                                           \
     U64(round, 1000)                                                                                                   \
     STR(reason, 1024)

@@ -55,6 +55,8 @@ enum step steps_entry(uint64_t event_kind, bool has_ticket)
         return has_ticket ? STEP_NOTICE_NOTE : STEP_NONE;
     case EVENT_OFFER:
         return has_ticket ? STEP_POST_OFFER : STEP_NONE;
+    case EVENT_KEEP_OPEN:
+        return has_ticket ? STEP_READ_WHETHER_OPEN : STEP_NONE;
     case EVENT_REFRESH:
         return has_ticket ? STEP_REFRESH_CUSTOMER : STEP_NONE;
     case EVENT_POLL_DESK:

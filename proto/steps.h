@@ -75,7 +75,9 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(39, POST_OFFER, "post_offer", FRESHCHAT, ANY, TRANSCRIPT, WRITE, LOOK_OFFER, 0, NONE)                            \
     X(40, LOOK_OFFER, "look_offer", FRESHCHAT, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                                   \
     X(41, READ_LIVE, "read_live", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                           \
-    X(42, READ_CHAT, "read_chat", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)
+    X(42, READ_CHAT, "read_chat", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                                          \
+    X(43, READ_WHETHER_OPEN, "read_whether_open", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                     \
+    X(44, REOPEN_TICKET, "reopen_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };

@@ -10,6 +10,8 @@
 #include "workers/step.h"
 
 enum {
+    FLOW_STATUS_OPEN = 2,          // of a ticket, freshworks-api 4.2
+    FLOW_ROUND_CHANGED = 4,        // a context event that reads in any case; lower rounds complete a new ticket
     FLOW_PAGE_SIZE = 100,          // of Freshdesk's lists, the most it gives
     FLOW_CHAT_PAGE_SIZE = 50,      // of Freshchat's
     FLOW_MOST_PAGES = 300,         // Freshdesk refuses pages beyond it

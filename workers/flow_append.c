@@ -40,11 +40,18 @@ static void report_note(struct report *report)
     flow_done(report, STEP_NONE, "messages appended");
 }
 
+// It is there since now: nobody looks into a closed ticket, so it must not rest in one.
+static void report_written(struct job_context *context, struct report *report)
+{
+    report_note(report);
+    flow_followup(context, report, EVENT_KEEP_OPEN, 0, 0);
+}
+
 static void append_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct note note = note_of(context);
     if (note_finish(context, &note, response, report)) {
-        report_note(report);
+        report_written(context, report);
     } else if (flow_ticket_gone(response)) {
         struct found *found = &context->found;
         log_warn("ticket_gone", "ticket=%" PRIu64 " conversation=%s", context->job->lane.ticket_id,
@@ -95,8 +102,11 @@ static void look_finish(struct job_context *context, const struct response *resp
         return;
     }
     struct note note = note_of(context);
-    if (note_look_finish(context, &note, response, report)) {
-        report_note(report);
+    bool there = note_look_finish(context, &note, response, report);
+    if (there && context->job->restored) {
+        report_note(report); // of before the backup: agents know it, and may have closed the ticket since
+    } else if (there) {
+        report_written(context, report);
     } else if (report->outcome == OUTCOME_NOT_FOUND && context->job->restored) {
         context->found.part = 1;
         report->cause = "";

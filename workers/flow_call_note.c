@@ -18,7 +18,7 @@
 #include "workers/raise.h"
 #include "workers/text.h"
 
-enum { STATUS_OPEN = 2, HTTP_TOO_MANY = 429, BODY_MAX_BYTES = 65536, READ_HOLDS_MS = 10000 };
+enum { HTTP_TOO_MANY = 429, BODY_MAX_BYTES = 65536, READ_HOLDS_MS = 10000 };
 
 // ---- raise ----------------------------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ static void read_finish(struct job_context *context, const struct response *resp
     bool reopen = raise_is_closed(response->json);
     if (reopen) { // raising what nobody looks at any more would tell no one
         body = body ? body : json_object();
-        fields_put_id(body, "status", STATUS_OPEN);
+        fields_put_id(body, "status", FLOW_STATUS_OPEN);
     }
     // It was raised before the backup was taken, or restored: what became of it since is its agents' doing.
     if (context->job->restored && raise.tag_count == 0) {

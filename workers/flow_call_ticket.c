@@ -16,7 +16,7 @@
 #include "workers/ticket.h"
 #include "workers/ticket_look.h"
 
-enum { SOURCE_PHONE = 3, STATUS_OPEN = 2, NAME_POINTS = 255 };
+enum { SOURCE_PHONE = 3, NAME_POINTS = 255 };
 
 static const char unknown_caller[] = "Unknown caller";
 static const char withheld_id[] = "deskbell-withheld-number"; // one contact for all of them
@@ -74,7 +74,7 @@ static enum step_choice create_begin(struct job_context *context, struct request
     fields_put(ticket, "subject", call_words_subject(context));
     fields_put(ticket, "description", description_of(context));
     fields_put_id(ticket, "source", SOURCE_PHONE);
-    fields_put_id(ticket, "status", STATUS_OPEN);
+    fields_put_id(ticket, "status", FLOW_STATUS_OPEN);
     fields_put_id(ticket, "priority", (uint64_t)rules.priority);
     put_requester(context, ticket);
     ticket_put_settings(context, &rules, ticket);

@@ -30,9 +30,8 @@
 #include "workers/words.h"
 
 enum {
-    ROUND_FIRST = 1,   // 1 and 2 belong to the opening (flow_open_ticket.c)
-    ROUND_CHANGED = 4, // a refresh saw a change
-    PATIENCE = 5,      // times context_wait_ms: a message of the conversation may have to wait for this read
+    ROUND_FIRST = 1, // 1 and 2 belong to the opening (flow_open_ticket.c)
+    PATIENCE = 5,    // times context_wait_ms: a message of the conversation may have to wait for this read
     READ_HOLDS_MS = 30000,
     SAID_BYTES = 1024,
     BODY_BYTES = 65536,
@@ -80,7 +79,7 @@ static void refresh_finish(struct job_context *context, const struct response *r
     struct context merged = customer_merge(known_of(context), &now);
     flow_done(report, STEP_NONE, "");
     if (known_of(context)->unsure || customer_changed(known_of(context), &merged))
-        flow_followup(context, report, EVENT_CONTEXT, 0, ROUND_CHANGED);
+        flow_followup(context, report, EVENT_CONTEXT, 0, FLOW_ROUND_CHANGED);
 }
 
 // ---- read again -----------------------------------------------------------------------------------------------------
@@ -92,7 +91,7 @@ static uint64_t round_of(const struct job_context *context)
 
 static enum step_choice reread_begin(struct job_context *context, struct request *request, struct report *report)
 {
-    bool needed = round_of(context) >= ROUND_CHANGED || !customer_complete(known_of(context));
+    bool needed = round_of(context) >= FLOW_ROUND_CHANGED || !customer_complete(known_of(context));
     if (!*user_of(context) || !context->job->lane.ticket_id || !needed) {
         flow_done(report, STEP_NONE, "");
         return STEP_ANSWER;
@@ -260,7 +259,7 @@ static void conclude(struct job_context *context, struct report *report)
     }
     report->context_known = true;
     report->context = found->context;
-    flow_done(report, STEP_NONE, round_of(context) < ROUND_CHANGED ? "context completed" : "context updated");
+    flow_done(report, STEP_NONE, round_of(context) < FLOW_ROUND_CHANGED ? "context completed" : "context updated");
 }
 
 static bool is_stale(const struct found *found)

@@ -29,7 +29,6 @@ enum {
     REREAD_FIRST_MS = 2000,
     REREAD_SECOND_MS = 10000,
     SOURCE_CHAT = 7,
-    STATUS_OPEN = 2,
 };
 
 static const char visitor[] = "Chat visitor";
@@ -175,7 +174,7 @@ static enum step_choice create_begin(struct job_context *context, struct request
     fields_put(ticket, "subject", subject_of(context));
     fields_put(ticket, "description", description_of(context));
     fields_put_id(ticket, "source", SOURCE_CHAT);
-    fields_put_id(ticket, "status", STATUS_OPEN);
+    fields_put_id(ticket, "status", FLOW_STATUS_OPEN);
     fields_put_id(ticket, "priority", (uint64_t)rules.priority);
     put_requester(context, ticket);
     ticket_put_settings(context, &rules, ticket);

@@ -7,6 +7,7 @@
 extern const struct step_code flow_open_ticket_steps[];
 extern const struct step_code flow_append_steps[];
 extern const struct step_code flow_context_steps[];
+extern const struct step_code flow_keep_open_steps[];
 extern const struct step_code flow_relay_steps[];
 extern const struct step_code flow_repeat_steps[];
 extern const struct step_code flow_post_steps[];

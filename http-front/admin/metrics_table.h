@@ -42,6 +42,7 @@ enum metrics_source { METRICS_FRESHCHAT, METRICS_FRESHDESK, METRICS_CALLBACK, ME
     X(EVENTS_DONE_CONTEXT, "deskbell_events_done_total", "flow", "context", "Events finished, by flow.")               \
     X(EVENTS_DONE_NOTICE, "deskbell_events_done_total", "flow", "notice", "Events finished, by flow.")                 \
     X(EVENTS_DONE_OFFER, "deskbell_events_done_total", "flow", "offer", "Events finished, by flow.")                   \
+    X(EVENTS_DONE_KEEP_OPEN, "deskbell_events_done_total", "flow", "keep_open", "Events finished, by flow.")           \
     X(EVENTS_DONE_CALL, "deskbell_events_done_total", "flow", "call", "Events finished, by flow.")                     \
     X(EVENTS_DONE_CALLBACK, "deskbell_events_done_total", "flow", "callback", "Events finished, by flow.")             \
     X(EVENTS_DONE_ECHO, "deskbell_events_done_total", "flow", "echo", "Events finished, by flow.")                     \

@@ -26,6 +26,8 @@ const char *control_kind(uint64_t event_kind)
         return "notice";
     case EVENT_OFFER:
         return "offer to call";
+    case EVENT_KEEP_OPEN:
+        return "look whether the ticket is open";
     case EVENT_POLL_DESK:
     case EVENT_POLL_CHAT:
     case EVENT_POLL_USERS:

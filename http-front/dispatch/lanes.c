@@ -198,7 +198,7 @@ static bool excluded(const struct side *side, const struct item *item)
 static bool is_passed_over(const struct item *item)
 {
     return item->kind == EVENT_CONTEXT || item->kind == EVENT_NOTICE || item->kind == EVENT_OFFER ||
-           steps_is_poll(item->kind);
+           item->kind == EVENT_KEEP_OPEN || steps_is_poll(item->kind);
 }
 
 // Rule 8. What is read and written of the customer's context waits for everything else, between any two of its steps.

@@ -88,6 +88,7 @@ struct conversation {
     bool held;              // nothing goes out and it stays in memory: somebody is being forgotten
     bool would_have_ticket; // observe mode: one would have been opened
     uint64_t doubt_ms;      // of the record: a ticket may have been opened since that it does not know; 0: no
+    uint64_t open_mono_ms;  // when it was last seen whether the ticket is open; 0: not by this front
     uint64_t doubt_mono_ms; // and that write may last have been sent then; 0: before this front began
     uint8_t *packed;        // the lane record, encoded: many conversations wait at once, few are worked on
     size_t packed_size;

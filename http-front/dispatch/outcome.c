@@ -84,6 +84,8 @@ static enum metric finished_as(const struct item *item)
         return METRIC_EVENTS_DONE_CONTEXT;
     case EVENT_OFFER:
         return METRIC_EVENTS_DONE_OFFER;
+    case EVENT_KEEP_OPEN:
+        return METRIC_EVENTS_DONE_KEEP_OPEN;
     case EVENT_CALL:
         return METRIC_EVENTS_DONE_CALL;
     case EVENT_CALLBACK:
@@ -127,12 +129,19 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         item->attempts = 0;
     item->not_before_mono_ms = report->delay_ms ? (uint64_t)clock_mono_ms() + report->delay_ms : 0;
     lanes_set_bytes(&item->look, NULL, 0);
-    for (size_t i = 0; i < report->followups.count; i++)
-        followup_put(self, out->side->conversation->id, batch, &report->followups.items[i]);
+    for (size_t i = 0; i < report->followups.count; i++) {
+        const struct followup *asked = &report->followups.items[i];
+        if (asked->kind == EVENT_KEEP_OPEN)
+            keep_open_asked(self, out->side->conversation, batch, asked);
+        else
+            followup_put(self, out->side->conversation->id, batch, asked);
+    }
     if (report->worth_cents)
         item->worth_cents = report->worth_cents;
     if (report->next_step == STEP_NONE) {
         out->after = AFTER_FINISH;
+        if (item->kind == EVENT_KEEP_OPEN)
+            keep_open_done(out->side->conversation);
         if (out->step == STEP_CHANGE_NOTE || out->step == STEP_LOOK_CHANGE)
             refresh_told(self, out->side, item, batch);
         delete_item(batch, item);
@@ -236,6 +245,8 @@ static void retry(struct dispatcher *self, struct out *out, const struct report 
         if (report->http_status != HTTP_TOO_MANY)
             item->step = STEP_NONE; // from the beginning; what was found says what was raised, and what was refused
     }
+    if (item->kind == EVENT_KEEP_OPEN)
+        out->side->active = NULL; // the same; it is read again first, whatever failed
     bool waits_aside = item->kind == EVENT_NOTICE || item->kind == EVENT_CONTEXT || item->kind == EVENT_OFFER;
     if (waits_aside && is_write)
         pass_over(self, out);

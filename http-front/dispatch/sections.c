@@ -25,6 +25,9 @@ enum step sections_reading(enum step step)
     case STEP_READ_TO_RAISE:
     case STEP_RAISE_TICKET:
         return STEP_READ_TO_RAISE;
+    case STEP_READ_WHETHER_OPEN:
+    case STEP_REOPEN_TICKET:
+        return STEP_READ_WHETHER_OPEN;
     case STEP_READ_TO_UPDATE:
     case STEP_UPDATE_TICKET:
         return STEP_READ_TO_UPDATE;
@@ -104,7 +107,8 @@ void sections_failed(struct item *item)
 
 void sections_end(struct dispatcher *self, const struct item *item)
 {
-    if (item->kind != EVENT_CALL && item->kind != EVENT_CALLBACK && item->kind != EVENT_CONTEXT)
+    if (item->kind != EVENT_CALL && item->kind != EVENT_CALLBACK && item->kind != EVENT_CONTEXT &&
+        item->kind != EVENT_KEEP_OPEN)
         return;
     struct section *section = zlistx_first(self->sections);
     while (section && section->item != item)

@@ -324,6 +324,13 @@ bool refresh_is_over(const struct item *item, uint64_t now);
 /** `told` ends with a note: the next one rests, and what else waits to be read is taken out, in the same batch. */
 void refresh_told(struct dispatcher *self, struct side *side, const struct item *told, struct ledger_batch *batch);
 
+// ---- keep_open.c
+/** A customer's note is written: a reading of its ticket goes into the batch and the lane, unless one waits there. */
+void keep_open_asked(struct dispatcher *self, struct conversation *conversation, struct ledger_batch *batch,
+                     const struct followup *asked);
+/** The ticket was found open, or was opened again. */
+void keep_open_done(struct conversation *conversation);
+
 // ---- recover.c
 /** Loads everything that waits. False with a sentence in `why`. */
 bool recover_load(struct dispatcher *self, char *why, size_t why_size);

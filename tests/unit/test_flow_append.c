@@ -36,7 +36,8 @@ static void all_gathered_messages_go_as_one_note(void **state)
     assert_string_equal(c->report.what, "messages appended");
     case_begin(c, STEP_APPEND_NOTE);
     case_ok(c, "{\"id\":7}");
-    assert_int_equal(c->report.followups.count, 0);
+    assert_int_equal(c->report.followups.count, 1);
+    assert_int_equal(c->report.followups.items[0].kind, EVENT_KEEP_OPEN);
     assert_true(c->report.desk_written.items[0].time_ms > SAID_MS); // no time said: now
     case_free(c);
 }

@@ -118,6 +118,9 @@ static void events_begin_where_they_should(void **state)
     assert_int_equal(steps_entry(EVENT_OFFER, false), STEP_NONE);
     assert_int_equal(steps_entry(EVENT_OFFER, true), STEP_POST_OFFER);
     assert_int_equal(steps_side(EVENT_OFFER), SIDE_CHAT);
+    assert_int_equal(steps_entry(EVENT_KEEP_OPEN, false), STEP_NONE);
+    assert_int_equal(steps_entry(EVENT_KEEP_OPEN, true), STEP_READ_WHETHER_OPEN);
+    assert_int_equal(steps_side(EVENT_KEEP_OPEN), SIDE_DESK);
     assert_int_equal(steps_entry(EVENT_REFRESH, false), STEP_NONE);
     assert_int_equal(steps_entry(EVENT_REFRESH, true), STEP_REFRESH_CUSTOMER);
     assert_int_equal(steps_side(EVENT_REFRESH), SIDE_DESK);
