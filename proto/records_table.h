@@ -30,7 +30,7 @@
     X(17, 1, phone_call)                                                                                               \
     X(2, 3, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
-    X(4, 2, context)                                                                                                   \
+    X(4, 3, context)                                                                                                   \
     X(18, 1, leg)                                                                                                      \
     X(5, 4, lane)                                                                                                      \
     X(6, 2, entry)                                                                                                     \
@@ -124,7 +124,9 @@
     STR(reasons, 1024)  /* v2: why there is friction, in the page's words; empty: it gave none that fit the score */   \
     U64(proof, 7)       /* v2: enum proof: whether the shop signed the cart */                                         \
     BOOL(unsure)        /* v2: an update of the ticket's fields was begun and not recorded as done */                  \
-    STR(rules, 1024)    /* v2: names of the rules that ever matched, a line each */
+    STR(rules, 1024)    /* v2: names of the rules that ever matched, a line each */                                    \
+    STR(subject, 1024)  /* v3: of the ticket, as Deskbell wrote it last; empty: it is an agent's, or not known */      \
+    U64(words_at, 1024) /* v3: where in it the customer's words begin */
 
 // What the ticket was told of one leg of a call.
 #define FIELDS_leg(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                              \

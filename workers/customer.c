@@ -106,7 +106,8 @@ struct context customer_unknown(void)
                             .cart_url = "",
                             .items = "",
                             .reasons = "",
-                            .rules = ""};
+                            .rules = "",
+                            .subject = ""};
 }
 
 static struct context read_user(struct arena *arena, const json_t *user, bool proved)
@@ -200,16 +201,23 @@ static bool friction_changed(const struct context *known, const struct context *
     return (a > b ? a - b : b - a) >= CUSTOMER_FRICTION_STEP || customer_level(a) != customer_level(b);
 }
 
+bool customer_is_other(const struct context *known, const struct context *now)
+{
+    return strcmp(known->name, now->name) != 0 || strcmp(known->email, now->email) != 0 ||
+           strcmp(known->phone, now->phone) != 0;
+}
+
 bool customer_changed(const struct context *known, const struct context *now)
 {
-    return customer_cart_changed(known, now) || strcmp(known->items, now->items) != 0 ||
-           customer_is_unsigned(known) != customer_is_unsigned(now) || friction_changed(known, now) ||
-           strcmp(known->screen, now->screen) != 0;
+    return customer_is_other(known, now) || customer_cart_changed(known, now) ||
+           strcmp(known->items, now->items) != 0 || customer_is_unsigned(known) != customer_is_unsigned(now) ||
+           friction_changed(known, now) || strcmp(known->screen, now->screen) != 0;
 }
 
 bool customer_complete(const struct context *context)
 {
-    return context->read && *context->cart && *context->friction && *context->screen;
+    bool named = *context->name && (*context->email || *context->phone);
+    return context->read && named && *context->cart && *context->friction && *context->screen;
 }
 
 bool customer_is_unsigned(const struct context *context)

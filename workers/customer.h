@@ -34,11 +34,14 @@ struct context customer_merge(const struct context *known, const struct context 
 /** Whether the cart's value or currency is another, as far as both are known. */
 bool customer_cart_changed(const struct context *known, const struct context *now);
 
-/** Whether the ticket should be changed: cart, its lines, whether it is signed, screen, friction by
- * CUSTOMER_FRICTION_STEP or to another level. */
+/** Whether name, e-mail or phone is another. */
+bool customer_is_other(const struct context *known, const struct context *now);
+
+/** Whether the ticket should be changed, or its agent told: name, e-mail, phone, cart, its lines, whether it is signed,
+ * screen, friction by CUSTOMER_FRICTION_STEP or to another level. */
 bool customer_changed(const struct context *known, const struct context *now);
 
-/** Read, and none of cart, friction and screen missing. */
+/** Read, and nothing missing of name, e-mail or phone, cart, friction and screen: it is read again else. */
 bool customer_complete(const struct context *context);
 
 /** The shop should have signed the cart, and did not, or too long ago. */

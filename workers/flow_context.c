@@ -34,6 +34,7 @@ enum {
     PATIENCE = 5,    // times context_wait_ms: a message of the conversation may have to wait for this read
     READ_HOLDS_MS = 30000,
     SAID_BYTES = 1024,
+    SUBJECT_BYTES = 1024,
     BODY_BYTES = 65536,
 };
 
@@ -127,9 +128,6 @@ static void reread_finish(struct job_context *context, const struct response *re
     report->context_known = true;
     report->context = *known;
     report->context.read = true;
-    report->context.name = context->found.context.name;
-    report->context.email = context->found.context.email;
-    report->context.phone = context->found.context.phone;
     flow_done(report, STEP_NONE, "");
 }
 
@@ -201,6 +199,27 @@ static bool shows_cart(struct job_context *context, const json_t *ticket)
            cents == context->found.context.cart_cents;
 }
 
+// A ticket that was opened without knowing the customer or the cart: its subject is completed while it is what Deskbell
+// wrote. An agent's own stays.
+static json_t *with_subject(struct job_context *context, const json_t *ticket, json_t *body)
+{
+    const struct context *known = known_of(context);
+    struct context *now = &context->found.context;
+    bool more = (!*known->name && *now->name) || (!*known->cart && *now->cart);
+    if (!*known->subject || known->words_at > strlen(known->subject) || !more ||
+        (context->found.omit & TICKET_OMIT_SUBJECT))
+        return body;
+    const char *there = fields_line(context->arena, ticket, "subject", SUBJECT_BYTES);
+    const char *whole = words_subject(context->arena, now, known->subject + known->words_at, &now->words_at);
+    bool ours = strcmp(there, known->subject) == 0;
+    now->subject = ours || strcmp(there, whole) == 0 ? whole : ""; // the latter: a PUT whose answer was lost
+    if (!ours || strcmp(there, whole) == 0)
+        return body;
+    body = body ? body : json_object();
+    fields_put(body, "subject", whole);
+    return body;
+}
+
 static void ticket_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct found *found = &context->found;
@@ -228,10 +247,12 @@ static void ticket_finish(struct job_context *context, const struct response *re
     size_t count = wanted_tags(context, &rules, tags);
     struct raise raise;
     json_t *body = raise_body(context->arena, response->json, wanted_priority(context, &rules), tags, count, &raise);
+    bool raises = body;
+    body = with_subject(context, response->json, body);
     found->body = body ? fields_body(context->arena, body) : "";
     if (strlen(found->body) > BODY_BYTES)
         found->body = "";
-    else if (body)
+    else if (raises)
         found->said = raise_sentence(context->arena, &rules, &raise); // else it says what an earlier attempt raised
     found->read_ms = (uint64_t)clock_wall_ms();
     flow_done(report, STEP_UPDATE_TICKET, "");
@@ -295,6 +316,14 @@ static enum step_choice update_begin(struct job_context *context, struct request
     return STEP_CALL;
 }
 
+static bool omit_subject(struct job_context *context, const struct response *response)
+{
+    if ((context->found.omit & TICKET_OMIT_SUBJECT) || !flow_refuses(response, "subject"))
+        return false;
+    context->found.omit |= TICKET_OMIT_SUBJECT;
+    return true;
+}
+
 static void update_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     struct found *found = &context->found;
@@ -302,7 +331,8 @@ static void update_finish(struct job_context *context, const struct response *re
         log_info("ticket_gone", "ticket=%" PRIu64 " conversation=%s", context->job->lane.ticket_id,
                  context->job->lane.conversation);
         flow_done(report, STEP_NONE, "");
-    } else if (response->answer == ANSWER_REFUSED && ticket_omit(context, response)) {
+    } else if (response->answer == ANSWER_REFUSED &&
+               (omit_subject(context, response) || ticket_omit(context, response))) {
         found->said = ""; // what was to be raised is put together anew, without what was refused
         flow_done(report, STEP_READ_TO_UPDATE, "");
         report->cause = ticket_omit_sentence(context);

@@ -24,8 +24,7 @@
 enum {
     LEAST_READ_MS = 50, // with less time left than this the customer is not asked for
     SUBJECT_WORDS = 60,
-    SUBJECT_CART = 40,
-    SUBJECT_NAME = 80,
+    SUBJECT_BYTES = 1024,
     REREAD_FIRST_MS = 2000,
     REREAD_SECOND_MS = 10000,
     SOURCE_CHAT = 7,
@@ -87,19 +86,22 @@ static const char *conversation_of(const struct job_context *context)
 }
 
 // "{cart} · {name}: {first 60 characters}" without what is missing.
-static const char *subject_of(struct job_context *context)
+static const char *subject_of(struct job_context *context, uint64_t *words_at)
 {
     struct arena *arena = context->arena;
-    const struct context *customer = &context->found.context;
-    const char *cart = words_cart(arena, customer, SUBJECT_CART);
-    const char *name = text_shortened(arena, text_line(arena, customer->name, 512), SUBJECT_NAME);
-    const char *words =
-        text_line(arena, text_shortened(arena, parts_line(arena, first_event(context)), SUBJECT_WORDS), 1024);
-    if (!*words)
-        words = "Chat message";
-    if (*name)
-        words = arena_printf(arena, "%s: %s", name, words);
-    return *cart ? arena_printf(arena, "%s · %s", cart, words) : words;
+    const char *line = parts_line(arena, first_event(context));
+    const char *words = text_line(arena, text_shortened(arena, line, SUBJECT_WORDS), 1024);
+    return words_subject(arena, &context->found.context, *words ? words : "Chat message", words_at);
+}
+
+// Kept as long as the ticket says it: whoever changed it since, it is theirs.
+static void remember_subject(struct job_context *context, const json_t *ticket)
+{
+    struct context *customer = &context->found.context;
+    customer->subject = subject_of(context, &customer->words_at);
+    const char *there = fields_line(context->arena, ticket, "subject", SUBJECT_BYTES);
+    if (*there && strcmp(there, customer->subject) != 0)
+        customer->subject = "";
 }
 
 static void add_messages(struct text_buf *out, const struct job_context *context)
@@ -171,7 +173,8 @@ static enum step_choice create_begin(struct job_context *context, struct request
     }
     struct rules_result rules = rules_apply(context->config, &found->context);
     json_t *ticket = json_object();
-    fields_put(ticket, "subject", subject_of(context));
+    uint64_t words_at = 0;
+    fields_put(ticket, "subject", subject_of(context, &words_at));
     fields_put(ticket, "description", description_of(context));
     fields_put_id(ticket, "source", SOURCE_CHAT);
     fields_put_id(ticket, "status", FLOW_STATUS_OPEN);
@@ -205,6 +208,7 @@ static void report_ticket(struct job_context *context, const json_t *ticket, str
     found->context.priority = 0; // of the ticket before this one, where it follows another
     found->context.unsure = false;
     rules_remember(context->arena, &found->context, &rules);
+    remember_subject(context, ticket);
     flow_done(report, STEP_NONE, "ticket opened");
     report->ticket_id = fields_id(ticket, "id");
     report->requester_id = fields_id(ticket, "requester_id");

@@ -27,7 +27,8 @@ enum ticket_omit {
     TICKET_OMIT_EXTRAS = 1 << 12,  // ticket.fields not at all
     TICKET_TEXT_CART = 1 << 13,    // the cart as text, even where it is a number
     TICKET_TEXT_FRICTION = 1 << 14,
-    TICKET_SHOWS_CART = 1 << 15, // nothing refused: an update found this cart there already
+    TICKET_SHOWS_CART = 1 << 15,   // nothing refused: an update found this cart there already
+    TICKET_OMIT_SUBJECT = 1 << 16, // an update leaves the subject as it is
 };
 
 // Of tickets whose cart the shop should have signed and did not.

@@ -9,7 +9,15 @@
 #include "workers/text.h"
 
 // The page sends ten lines and "and 3 more".
-enum { MOST_LINES = 11, SHOWN_BYTES = 255, NOTE_ITEMS_POINTS = 400 };
+enum {
+    MOST_LINES = 11,
+    SHOWN_BYTES = 255,
+    NOTE_ITEMS_POINTS = 400,
+    SUBJECT_CART = 40,
+    SUBJECT_NAME = 80,
+    SUBJECT_BYTES = 1024,
+    NAME_BYTES = 512,
+};
 
 static const char between[] = "; ";
 
@@ -62,6 +70,20 @@ static const char *cart_words(struct arena *arena, const struct context *context
     return *cart && *more ? arena_printf(arena, "%s (%s)", cart, more) : cart;
 }
 
+static const char *short_name(struct arena *arena, const struct context *context)
+{
+    return text_shortened(arena, text_line(arena, context->name, NAME_BYTES), SUBJECT_NAME);
+}
+
+const char *words_subject(struct arena *arena, const struct context *context, const char *words, uint64_t *words_at)
+{
+    const char *cart = words_cart(arena, context, SUBJECT_CART);
+    const char *name = short_name(arena, context);
+    const char *before = arena_printf(arena, "%s%s%s%s", cart, *cart ? " · " : "", name, *name ? ": " : "");
+    *words_at = strlen(before);
+    return text_line(arena, arena_printf(arena, "%s%s", before, words), SUBJECT_BYTES);
+}
+
 static void add_line(struct text_buf *out, const char *label, const char *value)
 {
     if (!*value)
@@ -107,6 +129,30 @@ void words_add_cart(struct text_buf *out, const struct context *context)
 }
 
 // ---- what changed ---------------------------------------------------------------------------------------------------
+
+// "Ada Byron, ada@example.com, +44 20 7946 0958": what has not the shape of an address or number is the browser's
+// words.
+static const char *person(struct arena *arena, const struct context *context)
+{
+    const char *email = text_line(arena, context->email, SHOWN_BYTES);
+    const char *phone = text_line(arena, context->phone, SHOWN_BYTES);
+    const char *name = short_name(arena, context);
+    if (*email && !customer_is_email(email))
+        email = said(arena, email);
+    if (*phone && !customer_is_phone(phone))
+        phone = said(arena, phone);
+    return arena_printf(arena, "%s%s%s%s%s", name, *name && *email ? ", " : "", email,
+                        (*name || *email) && *phone ? ", " : "", phone);
+}
+
+static const char *person_sentence(struct arena *arena, const struct context *known, const struct context *now)
+{
+    if (!customer_is_other(known, now))
+        return "";
+    const char *before = person(arena, known);
+    return *before ? arena_printf(arena, "The customer is now %s (was %s).", person(arena, now), before)
+                   : arena_printf(arena, "The customer is %s.", person(arena, now));
+}
 
 static const char *cart_sentence(struct arena *arena, const struct context *known, const struct context *now)
 {
@@ -167,14 +213,16 @@ const char *words_change(struct arena *arena, const struct context *known, const
 {
     const char *cart = customer_cart_changed(known, now) || *said ? cart_sentence(arena, known, now) : "";
     const char *items = items_sentence(arena, known, now);
+    const char *who = person_sentence(arena, known, now);
     if (!*cart && !*known->items)
         items = ""; // nothing says that they are others
-    if (!*cart && !*items && !*said && !level_rises(known, now))
+    if (!*who && !*cart && !*items && !*said && !level_rises(known, now))
         return "";
     if (*items && !*cart) // what "it" is
         cart = arena_printf(arena, "The cart has changed%s.", *now->cart ? ", its value has not" : "");
     struct text_buf out = text_buf_new(arena);
     text_buf_add(&out, "<div><b>Deskbell:</b>");
+    add_sentence(&out, who);
     add_sentence(&out, cart);
     add_sentence(&out, items);
     add_sentence(&out, friction_sentence(arena, known, now));

@@ -189,6 +189,28 @@ static void an_agents_work_stays_and_a_closed_ticket_rests(void **state)
     scenario_end(s);
 }
 
+static void who_was_unread_at_first_is_told_later(void **state)
+{
+    struct scenario_options options;
+    scenario_options_init(&options);
+    struct scenario *s = with_a_quick_look(state, &options);
+    struct sandbox *sb = scenario_sandbox(s);
+    const struct sandbox_fault busy = {
+        .endpoint = SANDBOX_FC_USER_GET, .kind = SANDBOX_FAULT_STATUS, .status = 429, .count = 1};
+    sandbox_fault_add(sb, &busy);
+    customer_writes(s, "ada", "My code does not work");
+    int64_t id = ticket_appears_within(s, "ada", 2500);
+    ticket_shows_within(s, "ada", "The customer is Ada, ada@customer.example. The cart is 59.00 EUR.", 8000);
+    everything_settles_within(s, 8000);
+    struct sandbox_ticket ticket;
+    assert_true(sandbox_ticket(sb, id, &ticket));
+    assert_string_equal(ticket.subject, "59.00 EUR · Ada: My code does not work");
+    sandbox_ticket_clear(&ticket);
+    assert_int_equal(sandbox_entries_with(sb, id, "Deskbell:"), 1);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
 static void many_messages_cost_few_looks(void **state)
 {
     struct scenario_options options;
@@ -278,6 +300,7 @@ int main(void)
     const struct CMUnitTest stories[][2] = {
         {cmocka_unit_test_teardown(what_changes_is_told_once_and_nothing_is_lowered, scenario_teardown)},
         {cmocka_unit_test_teardown(an_agents_work_stays_and_a_closed_ticket_rests, scenario_teardown)},
+        {cmocka_unit_test_teardown(who_was_unread_at_first_is_told_later, scenario_teardown)},
         {cmocka_unit_test_teardown(many_messages_cost_few_looks, scenario_teardown)},
         {cmocka_unit_test_teardown(a_worker_dies_behind_the_note, scenario_teardown),
          cmocka_unit_test_teardown(the_front_dies_when_the_update_is_reported, scenario_teardown)},

@@ -12,6 +12,9 @@
 #define FULL(cart)                                                                                                     \
     "{\"first_name\":\"Anna\",\"properties\":[" SAID("cart_value", cart) "," SAID("friction_score", "12") "," SAID(    \
         "screen", "/checkout") "]}"
+#define BYRON                                                                                                          \
+    "{\"first_name\":\"Ada\",\"last_name\":\"Byron\",\"email\":\"ada@example.com\",\"phone\":\"+441234567\","          \
+    "\"properties\":[" SAID("cart_value", "20") "," SAID("friction_score", "12") "," SAID("screen", "/checkout") "]}"
 #define FIELDS(cart)                                                                                                   \
     "\"custom_fields\":{\"cf_cart_value\":" cart ",\"cf_friction_score\":12,\"cf_screen\":\"/checkout\"}"
 #define OPEN(more)  "{\"id\":42,\"status\":2," more "}"
@@ -25,6 +28,7 @@ static struct flow_case *opened_with(const char *cart, uint64_t cents, uint64_t 
     lane->ticket_id = 42;
     lane->requester_id = 77;
     lane->context.read = *cart != '\0';
+    lane->context.name = *cart ? "Anna" : "";
     lane->context.cart = cart;
     lane->context.cart_valid = *cart != '\0';
     lane->context.cart_cents = cents;
@@ -187,15 +191,76 @@ static void the_ticket_is_completed(void **state)
 {
     (void)state;
     struct flow_case *c = opened_without(1);
-    reads(c, FULL("20"), STEP_READ_TO_UPDATE);
+    reads(c, BYRON, STEP_READ_TO_UPDATE);
     assert_int_equal(c->request.timeout_ms, 5000);
     updates(c, OPEN("\"priority\":2,\"tags\":[]"), "{" FIELDS("20.0") "}");
-    notes(c, NOTE("The cart is 20."));
-    assert_string_equal(c->report.context.name, "Anna");
+    notes(c, NOTE("The customer is Ada Byron, ada@example.com, +441234567. The cart is 20."));
+    assert_string_equal(c->report.context.name, "Ada Byron");
     assert_int_equal(c->report.context.priority, 2);
     // nothing is missing any more: nobody is asked
     assert_int_equal(case_begin(c, STEP_REREAD_CUSTOMER), STEP_ANSWER);
     case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    case_free(c);
+}
+
+// Opened with the cart alone, by a visitor without a name.
+static struct flow_case *opened_by_nobody(const char *subject, uint64_t words_at)
+{
+    struct flow_case *c = opened_with("20", 2000, 2);
+    c->job.lane.context.name = "";
+    c->job.lane.context.subject = subject;
+    c->job.lane.context.words_at = words_at;
+    reads(c, BYRON, STEP_READ_TO_UPDATE);
+    return c;
+}
+
+#define WHO             "The customer is Ada Byron, ada@example.com, +441234567."
+#define TICKET(subject) OPEN("\"priority\":2,\"tags\":[],\"subject\":\"" subject "\"")
+
+static void who_it_is_is_told_later_and_completes_the_subject(void **state)
+{
+    (void)state;
+    struct flow_case *c = opened_by_nobody("20 · It is cold", 6);
+    updates(c, TICKET("20 · It is cold"), "{\"subject\":\"20 · Ada Byron: It is cold\"," FIELDS("20.0") "}");
+    notes(c, NOTE(WHO));
+    assert_string_equal(c->report.context.subject, "20 · Ada Byron: It is cold");
+    reads(c, BYRON, STEP_NONE); // once
+    case_free(c);
+    // the answer to that was lost: it is there
+    c = opened_by_nobody("20 · It is cold", 6);
+    updates(c, TICKET("20 · Ada Byron: It is cold"), "{" FIELDS("20.0") "}");
+    notes(c, NOTE(WHO));
+    assert_string_equal(c->report.context.subject, "20 · Ada Byron: It is cold");
+    case_free(c);
+    // nothing was known when it was opened
+    c = opened_without(1);
+    c->job.lane.context.subject = "It is cold";
+    reads(c, BYRON, STEP_READ_TO_UPDATE);
+    updates(c, TICKET("It is cold"), "{\"subject\":\"20 · Ada Byron: It is cold\"," FIELDS("20.0") "}");
+    notes(c, NOTE(WHO " The cart is 20."));
+    case_free(c);
+}
+
+static void a_subject_that_is_not_ours_stays(void **state)
+{
+    (void)state;
+    struct flow_case *c = opened_by_nobody("20 · It is cold", 6);
+    updates(c, TICKET("Boiler, urgent!"), "{" FIELDS("20.0") "}");
+    notes(c, NOTE(WHO));
+    assert_string_equal(c->report.context.subject, "");
+    case_free(c);
+    c = opened_by_nobody("", 0); // of a link that was rebuilt, or of before an upgrade
+    updates(c, TICKET("It is cold"), "{" FIELDS("20.0") "}");
+    case_free(c);
+    // refused: the rest goes without it
+    c = opened_by_nobody("It is cold", 0);
+    case_begin(c, STEP_READ_TO_UPDATE);
+    case_ok(c, TICKET("It is cold"));
+    case_begin(c, STEP_UPDATE_TICKET);
+    case_answer(c, ANSWER_REFUSED, 400, 0, "{\"errors\":[{\"field\":\"subject\"}]}");
+    case_outcome(c, OUTCOME_DONE, STEP_READ_TO_UPDATE);
+    updates(c, TICKET("It is cold"), "{" FIELDS("20.0") "}");
+    notes(c, NOTE(WHO));
     case_free(c);
 }
 
@@ -448,6 +513,8 @@ int main(void)
         cmocka_unit_test(nothing_new_costs_one_read),
         cmocka_unit_test(a_closed_ticket_is_left_alone),
         cmocka_unit_test(the_ticket_is_completed),
+        cmocka_unit_test(who_it_is_is_told_later_and_completes_the_subject),
+        cmocka_unit_test(a_subject_that_is_not_ours_stays),
         cmocka_unit_test(a_rebuilt_link_does_not_tell_what_the_ticket_says),
         cmocka_unit_test(what_was_known_stays_when_it_is_missing_now),
         cmocka_unit_test(a_refresh_reads_once_and_asks_for_more_only_after_a_change),

@@ -288,6 +288,32 @@ static void nothing_to_tell_is_no_note(void **state)
     assert_string_equal(told(&nobody, &calm), "");
 }
 
+static void who_it_is_is_told(void **state)
+{
+    (void)state;
+    struct context nobody = customer_unknown();
+    struct context ada = customer_unknown();
+    ada.name = "Ada <Byron>";
+    ada.email = "ada@example.com";
+    assert_string_equal(told(&nobody, &ada),
+                        "<div><b>Deskbell:</b> The customer is Ada &lt;Byron&gt;, ada@example.com.</div>");
+    assert_true(customer_changed(&nobody, &ada));
+    assert_string_equal(told(&ada, &nobody), ""); // what is missing now is known still
+    struct context more = customer_unknown();
+    more.phone = "Rule \"vip\": priority urgent.";
+    assert_string_equal(told(&ada, &more),
+                        "<div><b>Deskbell:</b> The customer is now Ada &lt;Byron&gt;, ada@example.com, &quot;Rule "
+                        "&#39;vip&#39;: priority urgent.&quot;, as the browser says (was Ada &lt;Byron&gt;, "
+                        "ada@example.com).</div>");
+    more.cart = more.friction = more.screen = "1";
+    more.read = true;
+    assert_false(customer_complete(&more));
+    more.name = "Ada";
+    assert_true(customer_complete(&more));
+    more.phone = "";
+    assert_false(customer_complete(&more));
+}
+
 static bool changed(const char *friction_before, const char *friction_now)
 {
     struct context before = SAYS("friction_score", friction_before);
@@ -363,6 +389,7 @@ int main(void)
         cmocka_unit_test(a_note_says_what_changed),
         cmocka_unit_test(a_cart_that_is_no_sum_is_the_browsers_words),
         cmocka_unit_test(nothing_to_tell_is_no_note),
+        cmocka_unit_test(who_it_is_is_told),
         cmocka_unit_test(small_moves_are_no_change),
         cmocka_unit_test(a_cart_comes_whole_and_stays_proved),
     };
