@@ -99,7 +99,7 @@ static struct normalised read_object(const json_t *root, const struct normalise_
                   .conversation_twin = "",
                   .channel = "",
                   .user = identity(root, "user", arena),
-                  .actor = identity(root, "external_id", arena),
+                  .actor = "",
                   .message = "",
                   .time_ms = (uint64_t)options->now_ms,
                   .reason = "",

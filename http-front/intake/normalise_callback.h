@@ -12,10 +12,10 @@
 
 /**
  * Body to EVENT_CALLBACK: `id` (8 to 64 letters, digits, - or _), `phone`, and if they are there `name`, `user`
- * (Freshchat's id of the user), `external_id`, `screen`, `cart_value` ("349.90"), `cart_currency` ("EUR"); other
- * members are not read. The event's conversation and key are "callback:ID", `phone` is E.164, `actor` is the external
- * id, and `parts` are lines for people: "Cart, as the browser says: 349.90 EUR", "Screen: checkout". Everything is in
- * the arena. Of the options, phone_plan, now_ms and mask_card_numbers count.
+ * (Freshchat's id of the user), `screen`, `cart_value` ("349.90"), `cart_currency` ("EUR"); other members are not read.
+ * The event's conversation and key are "callback:ID", `phone` is E.164, and `parts` are lines for people: "Cart, as the
+ * browser says: 349.90 EUR", "Screen: checkout". Everything is in the arena. Of the options, phone_plan, now_ms and
+ * mask_card_numbers count.
  */
 struct normalised normalise_callback(const void *body, size_t size, const struct normalise_options *options,
                                      struct arena *arena);

@@ -56,7 +56,7 @@ export default (host, config, url, identity, context) => {
     try {
       const answer = await fetch(url, {
         method: 'POST', headers: {'Content-Type': 'application/json'}, credentials: 'omit', signal: AbortSignal.timeout(15000),
-        body: JSON.stringify({user: identity.alias, external_id: identity.externalId, screen, cart_value, cart_currency,
+        body: JSON.stringify({user: identity.alias, screen, cart_value, cart_currency,
                               id: request, phone: phone.value, name: name.value}),
       });
       return answer.status;

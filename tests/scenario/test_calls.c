@@ -237,12 +237,41 @@ static void a_shopper_is_called_back(void **state)
     scenario_end(s);
 }
 
+// The shop is closed, nobody calls before the day after tomorrow, and Deskbell was restarted since.
+static void a_wish_is_kept_for_days(void **state)
+{
+    struct scenario_options options;
+    scenario_options_init(&options);
+    options.environment[0] = "DESKBELL_TEST_CLOCK_OFFSET_MS=-172800000";
+    struct scenario *s = calling_begin(state, &options);
+    struct sandbox *sb = scenario_sandbox(s);
+    scenario_expect_error(s, "event=clock_disagrees");
+    customer_arrives(s, "ada", &ada);
+    customer_writes(s, "ada", "Is it in stock?");
+    int64_t ticket = ticket_appears_within(s, "ada", SOON_MS);
+    everything_settles_within(s, QUIET_MS);
+    shopper_asks(s, "browser-0009", "+442079460998", "Ada", customer_of(s, "ada")->user_id, 200);
+    assert_true(sandbox_wait_entry(sb, ticket, "Request browser-0009", SOON_MS));
+    everything_settles_within(s, QUIET_MS);
+    scenario_stop(s);
+
+    scenario_start(s);
+    int64_t call = sandbox_phone_dials(sb, "+442079460998", "Anna Berg");
+    sandbox_phone_ends(sb, call, 80, SANDBOX_PHONE_ANSWERED);
+    assert_int_equal(call_is_told_within(s, call, SOON_MS), ticket);
+    everything_settles_within(s, QUIET_MS);
+    calls_are(s, SANDBOX_FD_TICKET_CREATE, 1);
+    no_dead_letters(s);
+    scenario_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_call_joins_the_live_conversation, scenario_teardown),
         cmocka_unit_test_teardown(calls_of_others_find_their_ticket, scenario_teardown),
         cmocka_unit_test_teardown(a_shopper_is_called_back, scenario_teardown),
+        cmocka_unit_test_teardown(a_wish_is_kept_for_days, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

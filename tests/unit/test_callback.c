@@ -53,7 +53,7 @@ static void a_request_becomes_an_event(void **state)
     (void)state;
     struct normalised one = normalise(
         arena, "{\"id\":\"abcd-1234_X\",\"phone\":\"+31 20 123 45 67\",\"name\":\" Mia\\tLund 4111 1111 1111 1111\","
-               "\"user\":\"u-1\",\"external_id\":\"e-1\",\"screen\":\"checkout\\u0000\",\"cart_value\":\"349.90\","
+               "\"user\":\"u-1\",\"screen\":\"checkout\\u0000\",\"cart_value\":\"349.90\","
                "\"cart_currency\":\"EUR\",\"more\":[1]}");
     assert_int_equal(one.result, NORMALISE_EVENT);
     assert_int_equal(one.event.kind, EVENT_CALLBACK);
@@ -62,7 +62,6 @@ static void a_request_becomes_an_event(void **state)
     assert_string_equal(one.event.phone, "+31201234567");
     assert_string_equal(one.event.name, "Mia Lund 4111 11** **** 1111");
     assert_string_equal(one.event.user, "u-1");
-    assert_string_equal(one.event.actor, "e-1");
     assert_int_equal(one.event.time_ms, 1000);
     assert_int_equal(one.event.parts.count, 2);
     assert_string_equal(one.event.parts.items[0].text, "Cart, as the browser says: 349.90 EUR");
@@ -71,12 +70,10 @@ static void a_request_becomes_an_event(void **state)
     assert_true(record_encode(RECORD_event, &one.event, &bytes));
     record_buffer_free(&bytes);
     // What cannot be is left out; what is needed is not.
-    one = normalise(
-        arena, "{\"id\":\"abcd1234\",\"phone\":\"+31201234567\",\"user\":[7],\"external_id\":\"a\\nb\",\"name\":{},"
-               "\"cart_value\":\"1e9\",\"cart_currency\":\"EUR\",\"screen\":\"  \"}");
+    one = normalise(arena, "{\"id\":\"abcd1234\",\"phone\":\"+31201234567\",\"user\":[7],\"name\":{},"
+                           "\"cart_value\":\"1e9\",\"cart_currency\":\"EUR\",\"screen\":\"  \"}");
     assert_int_equal(one.result, NORMALISE_EVENT);
     assert_string_equal(one.event.user, "");
-    assert_string_equal(one.event.actor, "");
     assert_string_equal(one.event.name, "");
     assert_int_equal(one.event.parts.count, 0);
     one = normalise(
