@@ -108,7 +108,6 @@ static void reasons_are_of_the_pages_words_only(void **state)
         "rage click 123456 times",
         "rage clicks",
         "rage click,",
-        ", rage click",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_string_equal(reasons_of(arena, arena_printf(arena, "73, high: %s", good[i]), 73), good[i]);
@@ -120,6 +119,7 @@ static void reasons_are_of_the_pages_words_only(void **state)
         {"payment declined, checkout step entered again on 01234567890123456789012345678901234567890, dead click on A",
          "payment declined, dead click on A"},
         {"refund me at once, rage click on Pay", "rage click on Pay"},
+        {", rage click", "rage click"},
         {"rage click on Pay, rage clicks", "rage click on Pay"},
         {"rage click, dead click, field refused, promo code refused", "rage click, dead click, field refused"},
     };
