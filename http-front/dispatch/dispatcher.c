@@ -350,11 +350,12 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     const struct config *config = options->config;
     const struct config_timing *timing = &config->timing;
     self->options = *options;
-    self->rules = (struct lane_rules){.gather_quiet_ms = (uint64_t)timing->gather_quiet_ms,
-                                      .gather_max_ms = (uint64_t)timing->gather_max_ms,
-                                      .context_wait_ms = (uint64_t)timing->context_wait_ms,
-                                      .ticket_wait_ms = TICKET_WAIT_MS,
-                                      .settle_ms = (uint64_t)timing->settle_ms};
+    self->rules =
+        (struct lane_rules){.gather_quiet_ms = (uint64_t)timing->gather_quiet_ms,
+                            .gather_max_ms = (uint64_t)timing->gather_max_ms,
+                            .context_wait_ms = (uint64_t)timing->context_wait_ms,
+                            .ticket_wait_ms = options->ticket_wait_ms ? options->ticket_wait_ms : TICKET_WAIT_MS,
+                            .settle_ms = (uint64_t)timing->settle_ms};
     self->retry_first_ms = (uint64_t)timing->retry_first_ms;
     self->retry_max_ms = (uint64_t)timing->retry_max_ms;
     self->retry_give_up_ms = (uint64_t)timing->retry_give_up_hours * 3600 * 1000;
@@ -370,13 +371,14 @@ struct dispatcher *dispatcher_new(const struct dispatcher_options *options, char
     self->sections = zlistx_new();
     self->followups = zlistx_new();
     self->suspects = zlistx_new();
+    self->unopened = zhashx_new();
     self->deferred = zlistx_new();
     self->jobs = jobs_new();
     self->links = links_new(config->runtime_dir, ledger_epoch(options->ledger), (uint32_t)config->workers.in_flight);
     self->gates = gates_new(config);
     make_heaps(self);
     if (self->wake_fd < 0 || !self->conversations || !self->callers || !self->sections || !self->followups ||
-        !self->suspects || !self->deferred)
+        !self->suspects || !self->unopened || !self->deferred)
         abort();
 
     char endpoint[PIPES_ENDPOINT_BYTES];
@@ -457,6 +459,7 @@ void dispatcher_free(struct dispatcher **self)
     sections_free(old);
     followup_free(old);
     zlistx_destroy(&old->suspects);
+    zhashx_destroy(&old->unopened);
     links_free(&old->links);
     gates_free(&old->gates);
     heap_free(&old->timers);

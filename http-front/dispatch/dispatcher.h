@@ -30,6 +30,7 @@ struct dispatcher_options {
     void *keys_arg;
     // Events from this sequence on are left to the mail: the committer accepts already. 0: all on disk are loaded.
     uint64_t load_before;
+    uint64_t ticket_wait_ms;    // how long what needs a ticket waits for one; 0: an hour
     uint64_t restored_least_ms; // how long a restored ledger is looked after, at least, once resumed; 0: five minutes
 };
 

@@ -357,6 +357,9 @@ struct lane_choice lanes_next(const struct side *side, const struct lane_rules *
         bool has_ticket = has_a_ticket(side, item, rules);
         if (steps_entry(item->kind, has_ticket) == STEP_NONE) {
             uint64_t until = item->arrived_mono_ms + rules->ticket_wait_ms;
+            bool comes = !steps_is_poll(item->kind) && lanes_find_kind(side, EVENT_CUSTOMER_MESSAGE);
+            if (now >= until && comes)
+                continue; // however long the helpdesk is away: the ticket is still to be opened
             if (now >= until)
                 return (struct lane_choice){LANE_EXPIRED, item, STEP_NONE, 0};
             sooner(&wake, until);

@@ -29,6 +29,7 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
                                         .deaths = item->deaths,
                                         .hint_count = item->hint_listed};
         ledger_put_dead(batch, grave, &dead);
+        letters_remember(self, &event);
         self->dead++;
         metrics_count(METRIC_DEAD_LETTERS);
     }
@@ -95,4 +96,33 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
     }
     // A refused reply does not take the replies behind it along: it counts as delivered, so the list read passes it.
     out->after = item->kind == EVENT_HINT && entry_named ? AFTER_AGAIN : AFTER_FINISH;
+}
+
+void letters_remember(struct dispatcher *self, const struct event *event)
+{
+    if (event->kind == EVENT_CUSTOMER_MESSAGE)
+        zhashx_update(self->unopened, event->conversation, self);
+}
+
+bool letters_take_along(struct dispatcher *self, struct side *side, struct item *item)
+{
+    static const char cause[] = "No ticket was opened, since the customer's message is a dead letter itself: "
+                                "retry that one, too.";
+    const char *id = side->conversation->id;
+    bool follows = item->kind == EVENT_AGENT_MESSAGE || item->kind == EVENT_RESOLVED || item->kind == EVENT_REOPENED;
+    if (!follows || self->observing || !zhashx_lookup(self->unopened, id))
+        return false;
+    struct ledger_batch *batch = ledger_batch_new();
+    record_about(self, item->request);
+    log_error("dead_letter", "conversation=%s step=%s cause=%s", id, steps_name(item->step), cause);
+    bury(self, batch, side, item, item->seq, item->seq, cause);
+    record_history(self, batch, id, "dead letter", 0, "", 0);
+    record_about(self, 0);
+    if (item->stored)
+        ledger_delete_pending(batch, item->seq);
+    side->active = item;
+    side->state = LANE_WRITING;
+    struct token token = {.kind = TOKEN_FINISH, .side = side, .item = item, .why = METRIC_EVENTS_DONE_NO_TICKET};
+    record_submit(self, batch, &token, 0, 0);
+    return true;
 }

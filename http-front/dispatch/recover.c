@@ -127,8 +127,9 @@ static bool load_hint(void *arg, uint64_t ticket_id, const struct hint *hint)
 static bool count_dead(void *arg, uint64_t seq, const struct dead *dead)
 {
     (void)seq;
-    (void)dead;
-    ((struct loading *)arg)->dispatcher->dead++;
+    struct dispatcher *self = ((struct loading *)arg)->dispatcher;
+    self->dead++;
+    letters_remember(self, &dead->pending.event);
     return true;
 }
 

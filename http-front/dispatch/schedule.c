@@ -78,6 +78,8 @@ void schedule_consider(struct dispatcher *self, struct side *side)
     if (choice.verdict == LANE_EXPIRED && steps_is_poll(choice.item->kind)) {
         schedule_drop(self, side, choice.item); // a refresh of a conversation that never got its ticket
         schedule_consider(self, side);
+    } else if (choice.verdict == LANE_EXPIRED && letters_take_along(self, side, choice.item)) {
+        // Its customer's message is a dead letter: so is this one now, and a retry brings both back.
     } else if (choice.verdict == LANE_EXPIRED) {
         log_request(choice.item->request);
         log_info("no_ticket", "conversation=%s sequence=%" PRIu64, side->conversation->id, choice.item->seq);

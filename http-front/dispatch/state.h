@@ -37,22 +37,23 @@ struct dispatcher {
     struct gates *gates;
     struct heap *ready[UPSTREAMS][GATE_QUEUES]; // sides whose next step waits for gate and worker, best first
     struct heap *timers;                        // sides that must be looked at again at a time
-    zlistx_t *deferred;                         // reports (struct record_buffer) whose item is being written
-    zlistx_t *callers;                          // callers.c: numbers that a ticket is being opened for
-    zlistx_t *sections;                         // sections.c: tickets that are being read and put
-    zlistx_t *followups;                        // followup.c: work whose batch is not on disk yet
-    zlistx_t *suspects;                         // sides that wait for a worker with nothing else to do
-    bool hint_went[UPSTREAMS];                  // of what ranks with new tickets a look for a reply went last
-    uint64_t gate_wake_ms;                      // when a gate that held something up should be tried again; 0 = none
-    struct control *console;                    // deskbellctl's socket
-    uint64_t request;                           // of what is being worked on, for history and log; 0: none
-    struct forget *forget;                      // the person who is being forgotten, or the last one; NULL: none
-    bool paused[SIDES];                         // an operator holds this direction
-    uint64_t paused_mono_ms[SIDES];             // since when
-    uint64_t backup_ms;                         // when the backup was taken that this ledger was restored from, or 0
-    uint64_t restored_ms;                       // what was said until then may have been written already
-    uint64_t resumed_mono_ms;                   // both directions were, since the restoring; 0: not yet
-    uint64_t asked_mono_ms;                     // since then every poll has made its first round; 0: not yet
+    zhashx_t *unopened;             // letters.c: conversations with a customer's message among the dead letters
+    zlistx_t *deferred;             // reports (struct record_buffer) whose item is being written
+    zlistx_t *callers;              // callers.c: numbers that a ticket is being opened for
+    zlistx_t *sections;             // sections.c: tickets that are being read and put
+    zlistx_t *followups;            // followup.c: work whose batch is not on disk yet
+    zlistx_t *suspects;             // sides that wait for a worker with nothing else to do
+    bool hint_went[UPSTREAMS];      // of what ranks with new tickets a look for a reply went last
+    uint64_t gate_wake_ms;          // when a gate that held something up should be tried again; 0 = none
+    struct control *console;        // deskbellctl's socket
+    uint64_t request;               // of what is being worked on, for history and log; 0: none
+    struct forget *forget;          // the person who is being forgotten, or the last one; NULL: none
+    bool paused[SIDES];             // an operator holds this direction
+    uint64_t paused_mono_ms[SIDES]; // since when
+    uint64_t backup_ms;             // when the backup was taken that this ledger was restored from, or 0
+    uint64_t restored_ms;           // what was said until then may have been written already
+    uint64_t resumed_mono_ms;       // both directions were, since the restoring; 0: not yet
+    uint64_t asked_mono_ms;         // since then every poll has made its first round; 0: not yet
     uint64_t started_mono_ms;
     bool open;      // every worker on the roster has answered: jobs may go out
     bool observing; // mode "observe": no step writes, nothing is claimed
@@ -206,6 +207,13 @@ void late_deferred(struct dispatcher *self);
  */
 void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
                      bool entry_named);
+/**
+ * An agent's word, or that the chat was resolved or reopened, waited for a ticket that nobody opens: if the customer's
+ * own message is a dead letter, it becomes one, too, and true. Else nothing happens.
+ */
+bool letters_take_along(struct dispatcher *self, struct side *side, struct item *item);
+/** A customer's message of that conversation is a dead letter: what follows on it may have to become one. */
+void letters_remember(struct dispatcher *self, const struct event *event);
 
 // ---- record.c
 /** What follows, in history and log, is about the event with that request id; 0: about none. */

@@ -286,6 +286,53 @@ static void a_reply_that_was_given_up_on_for_its_age_counts_as_delivered(void **
     record_buffer_free(&bytes);
 }
 
+static void await_dead(struct fixture *f, json_int_t count)
+{
+    int64_t until = clock_mono_ms() + PATIENCE_MS;
+    struct job job;
+    struct worker *by;
+    while (dead_left(f) != count) {
+        assert_true(clock_mono_ms() < until);
+        assert_false(next_job(f, 50, STEP_NONE, &job, &by));
+    }
+}
+
+// What an agent says in a chat whose first message is a dead letter has no ticket to go to. It is not lost with it.
+static void an_agents_words_go_with_the_customers_letter_and_come_back_with_it(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *by = NULL;
+    f->ticket_wait_ms = 100;
+    start(f, 7);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c1", "m1");
+    struct job job = expect_job(f, STEP_READ_CUSTOMER, &by);
+    send_report(by, &job, (struct report){.outcome = OUTCOME_REFUSED, .http_status = 403, .cause = "Not allowed."});
+    await_dead(f, 1);
+    says(f, EVENT_AGENT_MESSAGE, "c1", "m2");
+    says(f, EVENT_AGENT_MESSAGE, "without-a-customer", "m3"); // finished, as ever
+    await_dead(f, 2);
+    end(f); // the next front knows it, too
+    start(f, 8);
+    says(f, EVENT_RESOLVED, "c1", "m4");
+    await_dead(f, 3);
+    json_t *answer = asks(f, "dead-retry", "all", "", "", "0");
+    assert_int_equal(number_at(answer, "letters_matched"), 3);
+    json_decref(answer);
+    job = expect_job(f, STEP_READ_CUSTOMER, &by);
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DONE, .next_step = STEP_CREATE_TICKET});
+    job = expect_job(f, STEP_CREATE_TICKET, &by);
+    struct written wrote = {"42", 1};
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DONE, .ticket_id = 42, .desk_written = {&wrote, 1}});
+    job = expect_job(f, STEP_MIRROR_CHAT_AGENT, &by);
+    assert_string_equal(job.events.items[0].key, "freshchat:message:m2");
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DONE});
+    job = expect_job(f, STEP_NOTICE_NOTE, &by);
+    assert_string_equal(job.events.items[0].key, "freshchat:message:m4");
+    send_report(by, &job, (struct report){.outcome = OUTCOME_DONE});
+    await_ack(by, job.job_id);
+    assert_int_equal(dead_left(f), 0);
+}
+
 static void many_letters_come_in_turns_and_each_once(void **state)
 {
     struct fixture *f = *state;
@@ -361,6 +408,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_retried_reply_takes_no_new_hint_along, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_change_that_died_elsewhere_lists_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_reply_that_was_given_up_on_for_its_age_counts_as_delivered, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_agents_words_go_with_the_customers_letter_and_come_back_with_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(many_letters_come_in_turns_and_each_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dropped_letters_are_gone_and_the_others_stay, set_up, tear_down),

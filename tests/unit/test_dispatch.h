@@ -62,6 +62,7 @@ struct fixture {
     int status_fd;        // -1: none
     uint64_t load_before; // 0: everything is loaded
     struct worker workers[WORKERS_MOST];
+    uint64_t ticket_wait_ms;
     uint64_t restored_least_ms;
     struct arena *arena; // of all that was received
 };
@@ -144,6 +145,7 @@ static inline void begin(struct fixture *f)
                                          .load_before = f->load_before,
                                          .leave = leaves,
                                          .leave_arg = f,
+                                         .ticket_wait_ms = f->ticket_wait_ms,
                                          .restored_least_ms = f->restored_least_ms};
     f->dispatcher = dispatcher_new(&options, why, sizeof why);
     if (!f->dispatcher)

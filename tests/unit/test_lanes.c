@@ -300,6 +300,11 @@ static void what_needs_a_ticket_waits_for_it_but_not_for_ever(void **state)
     // A customer's message behind it opens the ticket.
     struct item *customer = add(c, EVENT_CUSTOMER_MESSAGE, 2, 200, 2000);
     assert_ptr_equal(next(c, SIDE_DESK, 2000).item, customer);
+    // However long that takes: while the helpdesk is away, nothing is finished without it.
+    customer->not_before_mono_ms = 90000;
+    choice = next(c, SIDE_DESK, 61000);
+    assert_int_equal(choice.verdict, LANE_LATER);
+    assert_int_equal(choice.wake_mono_ms, 90000);
     lanes_conversation_free(&c);
 }
 
