@@ -2,6 +2,7 @@
 // A ticket's entries; see entries.h.
 #include "workers/entries.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,7 @@ bool entries_is_agent(const struct entries_item *item)
 
 bool entries_has(const struct written *items, size_t count, const char *id)
 {
+    assert(items || !count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(items[i].id, id) == 0)
             return true;

@@ -151,17 +151,8 @@ static bool has_time(const char *line)
 // The line's word for "wrote" as a whole word, NULL when it has none.
 static const char *verb_in(const char *line, size_t *length)
 {
-    static const char *const verbs[] = {"wrote",
-                                        "schrieb",
-                                        "schreef",
-                                        "a \xc3\xa9"
-                                        "crit",
-                                        "escribi\xc3\xb3",
-                                        "ha scritto",
-                                        "escreveu",
-                                        "skrev",
-                                        "napisa\xc5\x82",
-                                        "napisa\xc5\x82(a)"};
+    static const char *const verbs[] = {"wrote",      "schrieb",  "schreef", "a \303\251crit", "escribi\xc3\xb3",
+                                        "ha scritto", "escreveu", "skrev",   "napisa\xc5\x82", "napisa\xc5\x82(a)"};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         *length = strlen(verbs[i]);
         for (const char *at = strstr(line, verbs[i]); at; at = strstr(at + 1, verbs[i]))
