@@ -27,6 +27,14 @@ int64_t clock_mono_ms(void)
     return clock_mono_us() / 1000;
 }
 
+int64_t clock_running_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 #ifdef DESKBELL_SEAMS
 // Read once; two threads that race here read the same environment and store the same value.
 static int64_t test_offset_ms(void)

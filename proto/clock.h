@@ -14,6 +14,9 @@ int64_t clock_mono_ms(void);
 // The same clock in microseconds.
 int64_t clock_mono_us(void);
 
+// Milliseconds on a clock that never steps and counts the time that the machine slept, too.
+int64_t clock_running_ms(void);
+
 // Milliseconds since the epoch. With fault seams compiled in, $DESKBELL_TEST_CLOCK_OFFSET_MS (read at the first call)
 // is added, so that tests can run a process with a wrong clock.
 int64_t clock_wall_ms(void);

@@ -35,7 +35,7 @@
     X(5, 4, lane)                                                                                                      \
     X(6, 2, entry)                                                                                                     \
     X(7, 4, found)                                                                                                     \
-    X(8, 1, pending)                                                                                                   \
+    X(8, 2, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
     X(10, 2, hint)                                                                                                     \
     X(11, 1, ticket)                                                                                                   \
@@ -44,7 +44,7 @@
     X(14, 1, followup)                                                                                                 \
     X(15, 1, change)                                                                                                   \
     X(16, 1, raw)                                                                                                      \
-    X(19, 4, job)                                                                                                      \
+    X(19, 5, job)                                                                                                      \
     X(20, 5, report)                                                                                                   \
     X(21, 1, census)                                                                                                   \
     X(22, 1, hello)                                                                                                    \
@@ -152,7 +152,7 @@
     U64(chat_mark_ms, ANY_U64) /* v2: messages up to this time (chat clock) are known but for the overlap */           \
     U64(listed_ms, ANY_U64)    /* v2: helpdesk clock at the last list of the entries */                                \
     LIST(legs, leg, 64)        /* v3: lanes of calls: what the ticket was told of each leg */                          \
-    U64(doubt_ms, ANY_U64)     /* v4: a ticket may have been opened since (our wall clock) that is not known here */
+    U64(doubt_ms, ANY_U64)     /* v4: a ticket may have been opened since (helpdesk clock) that is not known here */
 
 // One public agent entry on its way to the chat.
 #define FIELDS_entry(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                            \
@@ -192,15 +192,16 @@
     REC(event, event)                                                                                                  \
     U64(step, 255) /* enum step: the next one */                                                                       \
     BLOB(found, 4u << 20)                                                                                              \
-    U64(attempts, ANY_U64)      /* failed attempts of this step */                                                     \
-    U64(not_before_ms, ANY_U64) /* our wall clock */                                                                   \
-    BOOL(claimed)               /* `step` is a write that may have been handed out */                                  \
-    U64(claimed_ms, ANY_U64)    /* our wall clock when it was first handed out: looks start there */                   \
-    U64(job_id, ANY_U64)        /* of the claim: a later front knows it in a census or report */                       \
-    BOOL(doubt)                 /* look before `step` is done (again) */                                               \
-    U64S(members, 256)          /* note: sequences of the further events composed into it */                           \
-    U64(deaths, 255)            /* workers that died holding it alone */                                               \
-    U64(hint_count, ANY_U64)    /* relay: the hint counter when the list was asked for */
+    U64(attempts, ANY_U64)         /* failed attempts of this step */                                                  \
+    U64(not_before_ms, ANY_U64)    /* our wall clock */                                                                \
+    BOOL(claimed)                  /* `step` is a write that may have been handed out */                               \
+    U64(claimed_ms, ANY_U64)       /* our wall clock when it was first handed out */                                   \
+    U64(job_id, ANY_U64)           /* of the claim: a later front knows it in a census or report */                    \
+    BOOL(doubt)                    /* look before `step` is done (again) */                                            \
+    U64S(members, 256)             /* note: sequences of the further events composed into it */                        \
+    U64(deaths, 255)               /* workers that died holding it alone */                                            \
+    U64(hint_count, ANY_U64)       /* relay: the hint counter when the list was asked for */                           \
+    U64(claimed_there_ms, ANY_U64) /* v2: claimed_ms in the upstream's clock: looks start there; 0: not known then */
 
 #define FIELDS_seen(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
     U64(outcome, 255) /* enum seen_outcome */                                                                          \
@@ -262,7 +263,8 @@
     U64(live_ticket, ANY_U64) /* v3: calls: of the live conversation with that number or user, 0: none */              \
     U64(live_requester, ANY_U64)                                                                                       \
     STR(live_conversation, ID_MAX)                                                                                     \
-    BOOL(observe) /* v4: nothing is written, whatever the worker's own configuration says */
+    BOOL(observe)                /* v4: nothing is written, whatever the worker's own configuration says */            \
+    U64(since_there_ms, ANY_U64) /* v5: looks: since_ms in the upstream's clock as it was known then, 0: it was not */
 
 // worker -> front: what came of it. Kept and sent again until it is acked.
 #define FIELDS_report(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \

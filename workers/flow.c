@@ -151,12 +151,6 @@ uint64_t flow_now_ms(const struct job_context *context, enum upstream upstream)
 
 // ---- looks ----------------------------------------------------------------------------------------------------------
 
-uint64_t flow_since_ms(const struct job_context *context)
-{
-    const struct job *job = context->job;
-    return job->since_ms ? job->since_ms : job->events.count ? job->events.items[0].accepted_ms : 0;
-}
-
 uint64_t flow_look_begin(struct job_context *context, enum upstream upstream)
 {
     struct found *found = &context->found;
@@ -188,12 +182,42 @@ bool flow_look_again(struct job_context *context, const struct response *respons
     return true;
 }
 
-uint64_t flow_look_floor(const struct job_context *context, uint64_t since_ms)
+uint64_t flow_floor_since(const struct job_context *context, uint64_t since_ms)
 {
     const struct found *found = &context->found;
     if (!found->clock_known)
         return flow_moved(since_ms, -FLOW_MARGIN_UNKNOWN_MS);
     return flow_moved(since_ms, (int64_t)found->clock_ahead_ms - FLOW_MARGIN_KNOWN_MS);
+}
+
+// Both were measured against our clock as it is now, so its steps cancel out.
+uint64_t flow_told_ms(const struct job_context *context, uint64_t ms, enum upstream by, enum upstream to)
+{
+    const struct found *found = &context->found;
+    if (!context->clock_known[by] || (!found->clock_known && !context->clock_known[to]))
+        return ms;
+    int64_t ahead_ms = found->clock_known ? (int64_t)found->clock_ahead_ms : context->clock_ahead_ms[to];
+    return flow_moved(ms, ahead_ms - context->clock_ahead_ms[by]);
+}
+
+uint64_t flow_cause_ms(const struct job_context *context)
+{
+    const struct job *job = context->job;
+    uint64_t kind = job->events.count ? job->events.items[0].kind : 0;
+    if (kind != EVENT_CUSTOMER_MESSAGE && kind != EVENT_AGENT_MESSAGE)
+        return 0;
+    return flow_told_ms(context, job->events.items[0].time_ms, UPSTREAM_FRESHCHAT, UPSTREAM_FRESHDESK);
+}
+
+uint64_t flow_look_floor(const struct job_context *context, uint64_t cause_ms)
+{
+    const struct job *job = context->job;
+    if (job->since_there_ms)
+        return flow_moved(job->since_there_ms, -FLOW_MARGIN_KNOWN_MS);
+    if (cause_ms && !job->restored) // another ledger's write may be older than what is known here
+        return flow_moved(cause_ms, -FLOW_MARGIN_UNKNOWN_MS);
+    uint64_t accepted_ms = job->events.count ? job->events.items[0].accepted_ms : 0;
+    return flow_floor_since(context, job->since_ms ? job->since_ms : accepted_ms);
 }
 
 static void forget_look(struct found *found)

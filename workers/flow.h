@@ -77,9 +77,6 @@ uint64_t flow_moved(uint64_t ms, int64_t by_ms);
 
 // ---- looks ----------------------------------------------------------------------------------------------------------
 
-/** Our wall clock when the looked-for write was first handed out. */
-uint64_t flow_since_ms(const struct job_context *context);
-
 /** Begins a look: settles which clock it uses. Returns the page to ask for, from 1. */
 uint64_t flow_look_begin(struct job_context *context, enum upstream upstream);
 
@@ -93,9 +90,24 @@ bool flow_look_learn(struct job_context *context, const struct response *respons
 bool flow_look_again(struct job_context *context, const struct response *response, enum step look,
                      struct report *report);
 
-/** The earliest time, in the upstream's clock, that what the write made may carry, for a write begun at `since_ms` of
- * ours. */
-uint64_t flow_look_floor(const struct job_context *context, uint64_t since_ms);
+/**
+ * The earliest time, in the upstream's clock, that what the write made may carry: when it was claimed, in that clock as
+ * the front knew it then. Our own clock may have been set since, so a claim of which only our time is known counts for
+ * nothing if something better is: `cause_ms`, when that was said which led to the write, in this upstream's clock (0:
+ * nothing was, or nobody knows).
+ */
+uint64_t flow_look_floor(const struct job_context *context, uint64_t cause_ms);
+
+/** When the customer's or agent's words were said that the job's write is about, in the helpdesk's clock; 0: it is
+ * about none. */
+uint64_t flow_cause_ms(const struct job_context *context);
+
+/** A time that one upstream told, in the clock of the other, which the look reads. As far as both are known; else they
+ * are taken to agree. */
+uint64_t flow_told_ms(const struct job_context *context, uint64_t ms, enum upstream by, enum upstream to);
+
+/** The floor of something begun at `since_ms` of our clock, which is taken to have been right. */
+uint64_t flow_floor_since(const struct job_context *context, uint64_t since_ms);
 
 /** Ends a page of a look without a match: goes on to the next page, or says not found. */
 void flow_look_next(struct job_context *context, enum step look, bool more, struct report *report);

@@ -96,7 +96,9 @@ static void offer_finish(struct job_context *context, const struct response *res
 static uint64_t floor_of(const struct job_context *context)
 {
     uint64_t asked_ms = context->job->events.count ? context->job->events.items[0].accepted_ms : 0;
-    return flow_look_floor(context, asked_ms ? asked_ms : flow_since_ms(context));
+    uint64_t claimed = flow_look_floor(context, 0);
+    uint64_t asked = asked_ms ? flow_floor_since(context, asked_ms) : claimed;
+    return asked < claimed ? asked : claimed;
 }
 
 static enum step_choice look_begin(struct job_context *context, struct request *request, struct report *report)

@@ -253,7 +253,8 @@ static void post_finish(struct job_context *context, const struct response *resp
 static uint64_t floor_of(const struct job_context *context)
 {
     const struct entry *entry = &context->found.entries.items[0];
-    uint64_t since = flow_look_floor(context, flow_since_ms(context));
+    uint64_t since =
+        flow_look_floor(context, flow_told_ms(context, entry->time_ms, UPSTREAM_FRESHDESK, UPSTREAM_FRESHCHAT));
     if (!entry->look_first && !context->job->restored)
         return since;
     int64_t ahead = context->found.clock_known ? (int64_t)context->found.clock_ahead_ms : 0;

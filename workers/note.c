@@ -99,7 +99,7 @@ bool note_look_finish(struct job_context *context, const struct note *note, cons
         .incoming = note->incoming,
         .is_private = note->is_private,
         .author = author_of(context, note),
-        .floor_ms = flow_look_floor(context, flow_since_ms(context)),
+        .floor_ms = flow_look_floor(context, flow_cause_ms(context)),
         .body = note->body,
         .line = note->by_line && context->job->restored ? entries_line(context->arena, note->body) : NULL,
     };

@@ -25,8 +25,7 @@ static uint64_t list_from(const struct job_context *context)
     const struct found *found = &context->found;
     if (found->mark_ms)
         return flow_moved(found->mark_ms, -SECOND_MS);
-    uint64_t since = flow_moved(flow_since_ms(context), -FLOW_LOOK_REACH_MS);
-    return flow_moved(since, found->clock_known ? (int64_t)found->clock_ahead_ms : 0);
+    return flow_moved(flow_look_floor(context, flow_cause_ms(context)), -FLOW_LOOK_REACH_MS);
 }
 
 static void forget_list(struct found *found)
@@ -82,7 +81,7 @@ static bool is_ours(const struct job_context *context, const char *conversation,
         const json_t *custom = json_object_get(ticket, "custom_fields");
         return strcmp(fields_raw(custom, context->config->freshdesk.conversation_field), conversation) == 0;
     }
-    return fields_time(ticket, "created_at") >= flow_look_floor(context, flow_since_ms(context)) &&
+    return fields_time(ticket, "created_at") >= flow_look_floor(context, flow_cause_ms(context)) &&
            (names(fields_raw(ticket, "description"), conversation) ||
             names(fields_raw(ticket, "description_text"), conversation));
 }

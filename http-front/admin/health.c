@@ -19,6 +19,7 @@ static atomic_bool clock_told;
 static struct {
     const char *const name;
     _Atomic int64_t ahead_ms;
+    _Atomic int64_t booted_ms; // when the machine's running time was 0
     atomic_bool told;
 } clocks[] = {{.name = "freshchat"}, {.name = "freshdesk"}, {.name = "freshcaller"}};
 
@@ -59,11 +60,20 @@ bool health_ahead_ms(const char *upstream, int64_t *ahead_ms)
     return false;
 }
 
+uint64_t health_now_ms(const char *upstream)
+{
+    for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+        if (strcmp(clocks[i].name, upstream) == 0 && atomic_load(&clocks[i].told))
+            return (uint64_t)(atomic_load(&clocks[i].booted_ms) + clock_running_ms());
+    return 0;
+}
+
 void health_set_clock(const char *upstream, int64_t ahead_ms)
 {
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
         if (strcmp(clocks[i].name, upstream) == 0) {
             atomic_store(&clocks[i].ahead_ms, ahead_ms);
+            atomic_store(&clocks[i].booted_ms, clock_wall_ms() + ahead_ms - clock_running_ms());
             atomic_store(&clocks[i].told, true);
         }
     bool was_bad = is_bad(atomic_exchange(&clock_ahead_ms, ahead_ms));

@@ -23,6 +23,11 @@ void health_set_clock(const char *upstream, int64_t ahead_ms);
 /** How far that upstream's clock was ahead of ours when it last told its time. False: it never did. */
 bool health_ahead_ms(const char *upstream, int64_t *ahead_ms);
 /**
+ * Now in that upstream's clock, counted on from when it last told its time: a step of our own clock since then does not
+ * matter. 0: it never told it.
+ */
+uint64_t health_now_ms(const char *upstream);
+/**
  * The time to stamp what expires with: ours or the upstreams', whichever is later, so that a clock that was set back
  * makes nothing old once it is right again.
  */

@@ -79,6 +79,7 @@ static struct pending reborn(struct dispatcher *self, const struct pending *dead
     }
     pending.claimed = pending.doubt = doubt;
     pending.claimed_ms = doubt ? dead->claimed_ms : 0;
+    pending.claimed_there_ms = doubt ? dead->claimed_there_ms : 0;
     // What killed workers runs alone still. A hint's counter never is 0: the row stays until a list read began with it.
     pending.deaths = dead->deaths ? 1 : 0;
     return pending;
@@ -94,6 +95,7 @@ static struct item *item_of(const struct pending *pending)
     item->step = (uint8_t)pending->step;
     item->claimed = item->doubt = pending->claimed;
     item->claimed_ms = pending->claimed_ms;
+    item->claimed_there_ms = pending->claimed_there_ms;
     item->deaths = (uint8_t)pending->deaths;
     item->stored = true;
     lanes_set_bytes(&item->found, pending->found.data, pending->found.size);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http-front/admin/health.h"
 #include "http-front/dispatch/state.h"
 #include "proto/clock.h"
 #include "proto/log.h"
@@ -137,6 +138,12 @@ static void name_live(struct dispatcher *self, const struct event *event, struct
     job->live_conversation = live.conversation;
 }
 
+void handout_stamp(struct item *item, enum step write)
+{
+    item->claimed_ms = (uint64_t)clock_wall_ms();
+    item->claimed_there_ms = health_now_ms(steps_upstream_name(steps_info(write)->upstream));
+}
+
 enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice)
 {
     bool opens = choice->step == STEP_CREATE_TICKET || choice->step == STEP_LOOK_TICKET;
@@ -204,6 +211,7 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     out->job.step = choice->step;
     out->job.attempt = item->attempts;
     out->job.since_ms = item->claimed_ms;
+    out->job.since_there_ms = item->claimed_there_ms;
     out->job.observe = self->observing;
     // The ticket may have been opened with another message than this one.
     bool opened_before = (self->rules.restored && choice->step == STEP_LOOK_CALL_TICKET) ||
@@ -224,8 +232,9 @@ enum handout handout_begin(struct dispatcher *self, struct side *side, const str
     item->unsent = true;
     item->job_id = job_id;
     if (!item->claimed_ms)
-        item->claimed_ms = (uint64_t)clock_wall_ms();
+        handout_stamp(item, choice->step);
     out->job.since_ms = item->claimed_ms;
+    out->job.since_there_ms = item->claimed_there_ms;
     item->stored = true;
     struct ledger_batch *batch = ledger_batch_new();
     record_pending(batch, item, &events[0]);

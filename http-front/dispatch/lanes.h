@@ -25,6 +25,7 @@ struct item {
     uint64_t not_before_mono_ms;
     uint64_t doubt_since_mono_ms; // the write may last have been sent then
     uint64_t claimed_ms;          // wall clock of the first claim
+    uint64_t claimed_there_ms;    // the same in the upstream's clock, 0: not known then
     uint64_t job_id;              // of the claim on disk
     uint64_t ticket_id;           // hints
     uint64_t hint_count;          // hints: the counter now; a list read begins with it

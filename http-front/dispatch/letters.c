@@ -27,7 +27,8 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
                                         .job_id = note ? item->seq : 0,
                                         .members = {item->members, note && seq == item->seq ? item->member_count : 0},
                                         .deaths = item->deaths,
-                                        .hint_count = item->hint_listed};
+                                        .hint_count = item->hint_listed,
+                                        .claimed_there_ms = item->claimed_there_ms};
         ledger_put_dead(batch, grave, &dead);
         letters_remember(self, &event);
         self->dead++;
@@ -61,8 +62,9 @@ static void doubt_ticket(struct dispatcher *self, struct conversation *conversat
 {
     struct arena *arena = arena_new();
     struct lane lane = lanes_record(conversation, arena);
-    if (!lane.doubt_ms || item->claimed_ms < lane.doubt_ms)
-        lane.doubt_ms = item->claimed_ms ? item->claimed_ms : 1;
+    uint64_t claimed_ms = item->claimed_there_ms ? item->claimed_there_ms : item->claimed_ms;
+    if (!lane.doubt_ms || claimed_ms < lane.doubt_ms)
+        lane.doubt_ms = claimed_ms ? claimed_ms : 1;
     lane.updated_ms = record_now_ms(self);
     lanes_set_record(conversation, &lane);
     if (item->doubt_since_mono_ms > conversation->doubt_mono_ms)

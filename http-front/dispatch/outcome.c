@@ -160,7 +160,9 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
     if (record_event(self, out->side, item, &event, arena)) {
         struct item stored = *item;
         stored.claimed = stored.doubt = out->in_doubt;
-        stored.claimed_ms = out->in_doubt ? (uint64_t)clock_wall_ms() : 0;
+        stored.claimed_ms = stored.claimed_there_ms = 0;
+        if (out->in_doubt)
+            handout_stamp(&stored, looked_for);
         stored.job_id = 0;
         record_pending(batch, &stored, &event);
         item->stored = true;
@@ -173,10 +175,10 @@ static void step_over(struct dispatcher *self, struct out *out)
 {
     struct item *item = out->item;
     item->claimed = item->unsent = item->doubt = item->looked = false;
-    item->claimed_ms = item->job_id = 0;
+    item->claimed_ms = item->claimed_there_ms = item->job_id = 0;
     if (out->in_doubt) {
         item->claimed = true;
-        item->claimed_ms = (uint64_t)clock_wall_ms();
+        handout_stamp(item, (enum step)item->step);
         doubt(item, (uint64_t)clock_mono_ms());
     }
     again(self, out);
@@ -192,7 +194,7 @@ static void not_found(struct dispatcher *self, struct out *out)
         item->doubt = item->claimed = false;
         item->looked = true;
         if (!item->job_id)
-            item->claimed_ms = 0; // it was never handed out by this ledger's jobs: whoever does so begins anew
+            item->claimed_ms = item->claimed_there_ms = 0; // not handed out by this ledger's jobs: begins anew
         item->not_before_mono_ms = 0;
     } else {
         item->not_before_mono_ms = item->doubt_since_mono_ms + self->rules.settle_ms;

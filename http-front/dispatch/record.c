@@ -181,6 +181,7 @@ void record_pending(struct ledger_batch *batch, const struct item *item, const s
         .members = {item->members, item->member_count},
         .deaths = item->deaths,
         .hint_count = item->hint_listed,
+        .claimed_there_ms = item->claimed_there_ms,
     };
     ledger_put_pending(batch, &pending);
 }

@@ -89,6 +89,7 @@ static bool load_one(void *arg, const struct pending *pending)
     item->deaths = (uint8_t)pending->deaths;
     item->claimed = pending->claimed && steps_info(pending->step);
     item->claimed_ms = pending->claimed_ms;
+    item->claimed_there_ms = pending->claimed_there_ms;
     item->job_id = pending->job_id;
     item->stored = true;
     lanes_set_bytes(&item->found, pending->found.data, pending->found.size);

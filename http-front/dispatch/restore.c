@@ -83,12 +83,13 @@ void restore_doubt(struct dispatcher *self, const struct conversation *conversat
     item->unsent = false;
     item->job_id = 0;
     item->claimed_ms = since > BEFORE_BACKUP_MS ? since - BEFORE_BACKUP_MS : 1;
+    item->claimed_there_ms = 0;    // it was nobody's claim
     item->doubt_since_mono_ms = 0; // whoever may have written it is long gone: one look settles it
     if ((step != STEP_CREATE_TICKET && step != STEP_CREATE_CALL_TICKET) || !conversation->doubt_ms)
         return;
     // An earlier message may have opened the ticket, up to the time its dead letter was in doubt since.
     if (conversation->doubt_ms < item->claimed_ms || !restored)
-        item->claimed_ms = conversation->doubt_ms;
+        item->claimed_ms = item->claimed_there_ms = conversation->doubt_ms;
     item->doubt_since_mono_ms = conversation->doubt_mono_ms ? conversation->doubt_mono_ms : self->started_mono_ms;
 }
 

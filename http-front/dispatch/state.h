@@ -148,6 +148,8 @@ void latency_replied(const struct item *item, const struct report *report);
 
 // ---- handout.c
 enum handout { HANDOUT_DONE, HANDOUT_NO_WORKER, HANDOUT_LATER };
+/** The item's write is claimed from now on, by our clock and by its upstream's. */
+void handout_stamp(struct item *item, enum step write);
 /** Begins the chosen step of an idle side. HANDOUT_LATER: the item waits now (ledger unreadable, echo being recorded).
  */
 enum handout handout_begin(struct dispatcher *self, struct side *side, const struct lane_choice *choice);

@@ -5,20 +5,11 @@
 // a jump by nobody here). Once it is not believed, only an upstream's clock helps: ledger_trust_clock.
 #include "http-front/ledger/ledger_clock.h"
 
-#include <time.h>
-
+#include "proto/clock.h"
 #include "proto/log.h"
 
 static const int64_t step_ms = 60LL * 60 * 1000;
 static const uint64_t stop_ms = UINT64_C(7) * 24 * 60 * 60 * 1000; // far below the shortest lifetime that matters
-
-// With the time that the machine slept.
-static int64_t running_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
-}
 
 static void raise_highest(struct ledger_clock *self, uint64_t now)
 {
@@ -39,7 +30,7 @@ void ledger_clock_begin(struct ledger_clock *self, uint64_t (*now_ms)(void), uin
     uint64_t now = now_ms();
     self->now_ms = now_ms;
     atomic_store(&self->highest_ms, highest_ms);
-    atomic_store(&self->ahead_ms, (int64_t)now - running_ms());
+    atomic_store(&self->ahead_ms, (int64_t)now - clock_running_ms());
     atomic_store(&self->believed, true);
     if (highest_ms != 0 && (now + (uint64_t)step_ms < highest_ms || now > highest_ms + stop_ms))
         unbelieve(self, now);
@@ -50,7 +41,7 @@ void ledger_clock_begin(struct ledger_clock *self, uint64_t (*now_ms)(void), uin
 bool ledger_clock_read(struct ledger_clock *self, uint64_t *now_ms)
 {
     uint64_t now = self->now_ms();
-    int64_t ahead = (int64_t)now - running_ms();
+    int64_t ahead = (int64_t)now - clock_running_ms();
     int64_t jumped = ahead - atomic_load(&self->ahead_ms);
     *now_ms = now;
     if (!atomic_load(&self->believed))
@@ -76,7 +67,7 @@ void ledger_clock_judge(struct ledger_clock *self, bool right)
         return;
     // Also downwards: what was believed before may have been the wrong time.
     atomic_store(&self->highest_ms, now);
-    atomic_store(&self->ahead_ms, (int64_t)now - running_ms());
+    atomic_store(&self->ahead_ms, (int64_t)now - clock_running_ms());
     atomic_store(&self->believed, true);
     log_info("ledger_clock_sure", "now_ms=%llu", (unsigned long long)now);
 }

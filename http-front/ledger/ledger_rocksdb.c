@@ -18,8 +18,8 @@
 
 // Raised when what is on disk changes in a way that older programs cannot read: also whenever a record's version rises.
 // 1: the first (tests/data/ledger-v1). 2: lanes have their version 2. 3: events
-// version 3, lanes and what steps found 4, hints and history 2; calls.
-enum { LEDGER_FORMAT = 3 };
+// version 3, lanes and what steps found 4, hints and history 2; calls. 4: pending has its version 2.
+enum { LEDGER_FORMAT = 4 };
 
 // One server of a shop: 16 MB of cache and at most 24 MB of unwritten tables, however many column families there are.
 static const size_t cache_bytes = (size_t)16 << 20;

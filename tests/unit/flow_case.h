@@ -87,7 +87,8 @@ static inline struct flow_case *case_new(const char *config)
     self->arena = arena_new();
     self->agents = agents_new(clock_mono_ms);
     self->events[0] = case_event(&self->parts[0], "My boiler is cold");
-    self->job = (struct job){.job_id = 1, .events = {self->events, 1}, .since_ms = SAID_MS + 200};
+    self->job = (struct job){
+        .job_id = 1, .events = {self->events, 1}, .since_ms = SAID_MS + 200, .since_there_ms = SAID_MS + 200};
     self->job.lane = (struct lane){.conversation = CONVERSATION,
                                    .conversation_twin = "",
                                    .channel = "c1",

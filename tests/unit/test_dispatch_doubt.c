@@ -95,12 +95,44 @@ static void a_hint_that_overtakes_the_creation_is_no_rebuilt_link(void **state)
     await_ack(w, create.job_id);
 }
 
+// When a write was claimed is kept in the clock of whoever it goes to: ours may be set before anybody looks.
+static void a_claim_is_kept_in_the_upstreams_clock(void **state)
+{
+    enum { AHEAD_MS = 60 * 60 * 1000, NEAR_MS = 60 * 1000 };
+    struct fixture *f = *state;
+    struct worker *w;
+    knows(f, (struct lane){.conversation = "c", .ticket_id = 42, .updated_ms = 1});
+    begin(f);
+    worker(f, 1, 7);
+    roster(f);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c", "m1");
+    struct job note = expect_job(f, STEP_APPEND_NOTE, &w);
+    assert_int_equal(note.since_there_ms, 0); // it never told its time
+    send_report(w, &note, (struct report){.outcome = OUTCOME_DONE, .date_ms = wall() + AHEAD_MS});
+    await_ack(w, note.job_id);
+    says(f, EVENT_CUSTOMER_MESSAGE, "c", "m2");
+    note = expect_job(f, STEP_APPEND_NOTE, &w);
+    assert_in_range(note.since_ms, wall() - NEAR_MS, wall());
+    assert_in_range(note.since_there_ms, wall() + AHEAD_MS - NEAR_MS, wall() + AHEAD_MS + NEAR_MS);
+    send_report(w, &note, (struct report){.outcome = OUTCOME_DOUBT, .http_status = 500});
+    struct job look = expect_job(f, STEP_LOOK_NOTE, &w);
+    assert_int_equal(look.since_there_ms, note.since_there_ms);
+    end(f);
+
+    begin(f);
+    worker(f, 1, 8);
+    roster(f);
+    look = expect_job(f, STEP_LOOK_NOTE, &w);
+    assert_int_equal(look.since_there_ms, note.since_there_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_look_of_several_pages_settles_by_its_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_notice_that_waits_holds_up_no_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_hint_that_overtakes_the_creation_is_no_rebuilt_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_claim_is_kept_in_the_upstreams_clock, set_up, tear_down), // clocks apart
     };
     zsys_init();
     zsys_handler_set(NULL);

@@ -219,7 +219,9 @@ static void the_helpdesk_clock_decides(void **state)
 {
     (void)state;
     struct flow_case *c = with_ticket();
-    // Its clock is ten minutes behind ours: what it dates 10:10:32 was written after 10:20:30 here.
+    // Its clock is ten minutes behind the chat's: what it dates 10:10:32 was written after 10:20:30 there.
+    c->job.since_there_ms = 0;
+    c->context.clock_known[UPSTREAM_FRESHCHAT] = true;
     c->context.clock_ahead_ms[UPSTREAM_FRESHDESK] = -600000;
     case_begin(c, STEP_LOOK_NOTE);
     case_ok(c, "[{\"id\":9,\"created_at\":\"2025-03-04T10:10:32Z\",\"incoming\":true,\"private\":false,\"user_id\":77,"
@@ -228,6 +230,8 @@ static void the_helpdesk_clock_decides(void **state)
     case_free(c);
     // Not known before: learnt from the answer itself.
     c = with_ticket();
+    c->job.since_there_ms = 0;
+    c->context.clock_known[UPSTREAM_FRESHCHAT] = true;
     c->context.clock_known[UPSTREAM_FRESHDESK] = false;
     case_begin(c, STEP_LOOK_NOTE);
     case_answer(c, ANSWER_OK, 200, (uint64_t)(clock_wall_ms() - 600000),
@@ -236,6 +240,30 @@ static void the_helpdesk_clock_decides(void **state)
     case_outcome(c, OUTCOME_DONE, STEP_NONE);
     assert_int_equal(c->report.desk_written.count, 1);
     case_free(c);
+}
+
+#define NOTED(id, time)                                                                                                \
+    "{\"id\":" id ",\"created_at\":\"2025-03-04T" time                                                                 \
+    "Z\",\"incoming\":true,\"private\":false,\"user_id\":77,\"body\":\"" NOTE_BODY "\"}"
+
+// Whatever our clock said at the claim: where the look begins is the helpdesk's time of it, or that of the words.
+static void a_clock_that_was_set_since_the_claim_is_not_believed(void **state)
+{
+    static const int64_t steps_ms[] = {20000, -20000, 60 * 86400000LL, -60 * 86400000LL};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof steps_ms / sizeof *steps_ms; i++) {
+        struct flow_case *c = with_ticket();
+        bool told = i % 2;
+        c->job.since_ms = (uint64_t)((int64_t)SAID_MS + steps_ms[i / 2]);
+        c->job.since_there_ms = told ? SAID_MS + 200 : 0;
+        case_begin(c, STEP_LOOK_NOTE);
+        case_ok(c, told ? "[" NOTED("8", "10:20:20") "," NOTED("9", "10:20:31") "]"
+                        : "[" NOTED("8", "10:19:20") "," NOTED("9", "10:20:31") "]");
+        case_outcome(c, OUTCOME_DONE, STEP_NONE);
+        assert_int_equal(c->report.desk_written.count, 1);
+        assert_string_equal(c->report.desk_written.items[0].id, "9");
+        case_free(c);
+    }
 }
 
 // ---- notices --------------------------------------------------------------------------------------------------------
@@ -284,6 +312,7 @@ int main(void)
         cmocka_unit_test(two_equal_messages_are_each_adopted_once),
         cmocka_unit_test(a_look_reads_all_pages),
         cmocka_unit_test(the_helpdesk_clock_decides),
+        cmocka_unit_test(a_clock_that_was_set_since_the_claim_is_not_believed),
         cmocka_unit_test(a_notice_is_private),
     };
     log_init("test", LOG_LEVEL_ERROR);

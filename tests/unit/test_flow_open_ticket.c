@@ -346,7 +346,7 @@ static void a_conversation_with_a_ticket_never_gets_a_second(void **state)
     "\",\"custom_fields\":{\"cf_freshchat_conversation_id\":" conversation "}}"
 #define OURS "\"" CONVERSATION "\""
 #define LOOK_PATH(page)                                                                                                \
-    "/tickets?updated_since=2025-03-04T10%3A10%3A30Z&order_by=updated_at&order_type=asc&per_page=100&page=" page
+    "/tickets?updated_since=2025-03-04T10%3A10%3A25Z&order_by=updated_at&order_type=asc&per_page=100&page=" page
 
 #define LOOK_FROM(second)                                                                                              \
     "/tickets?updated_since=2025-03-04T10%3A20%3A" second "Z&order_by=updated_at&order_type=asc&per_page=100&page="
@@ -433,12 +433,15 @@ static void a_helpdesk_clock_far_off_is_looked_at_again(void **state)
 {
     (void)state;
     struct flow_case *c = case_new("");
-    int64_t ahead = -3600000; // the helpdesk's clock is an hour behind
-    case_calls(c, STEP_LOOK_TICKET, "GET", LOOK_PATH("1"), NULL);
+    int64_t ahead = -3600000; // the helpdesk's clock is an hour behind the chat's
+    c->job.since_there_ms = 0;
+    c->context.clock_known[UPSTREAM_FRESHCHAT] = true;
+    assert_int_equal(case_begin(c, STEP_LOOK_TICKET), STEP_CALL);
+    assert_true(case_has(c->request.path, "updated_since=2025-03-04T10%3A09%3A"));
     case_answer(c, ANSWER_OK, 200, (uint64_t)(clock_wall_ms() + ahead), "[]");
     case_outcome(c, OUTCOME_DONE, STEP_LOOK_TICKET);
     assert_int_equal(case_begin(c, STEP_LOOK_TICKET), STEP_CALL);
-    assert_true(case_has(c->request.path, "updated_since=2025-03-04T09%3A10%3A"));
+    assert_true(case_has(c->request.path, "updated_since=2025-03-04T09%3A09%3A"));
     case_answer(c, ANSWER_OK, 200, (uint64_t)(clock_wall_ms() + ahead), "[]");
     case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
     // a near one is not
@@ -446,6 +449,22 @@ static void a_helpdesk_clock_far_off_is_looked_at_again(void **state)
     case_answer(c, ANSWER_OK, 200, (uint64_t)(clock_wall_ms() + 2000), "[]");
     case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
     case_free(c);
+}
+
+static void a_clock_that_was_set_since_the_claim_is_not_believed(void **state)
+{
+    static const int64_t steps_ms[] = {20000, -20000, 60 * 86400000LL, -60 * 86400000LL};
+    (void)state;
+    for (size_t i = 0; i < sizeof steps_ms / sizeof *steps_ms; i++) {
+        struct flow_case *c = case_new("");
+        c->context.clock_known[UPSTREAM_FRESHDESK] = true;
+        c->job.since_ms = (uint64_t)((int64_t)SAID_MS + steps_ms[i]);
+        case_calls(c, STEP_LOOK_TICKET, "GET", LOOK_PATH("1"), NULL);
+        c->job.since_there_ms = 0; // then the words themselves say since when
+        assert_int_equal(case_begin(c, STEP_LOOK_TICKET), STEP_CALL);
+        assert_true(case_has(c->request.path, "updated_since=2025-03-04T10%3A09%3A30Z"));
+        case_free(c);
+    }
 }
 
 static void without_the_field_the_description_tells(void **state)
@@ -551,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_look_passes_over_no_ticket_that_moved_up),
         cmocka_unit_test(a_look_reads_page_after_page),
         cmocka_unit_test(a_helpdesk_clock_far_off_is_looked_at_again),
+        cmocka_unit_test(a_clock_that_was_set_since_the_claim_is_not_believed),
         cmocka_unit_test(without_the_field_the_description_tells),
         cmocka_unit_test(a_ticket_that_was_followed_already_is_not_followed_again),
         cmocka_unit_test(a_ticket_that_follows_another_is_not_taken_for_it),

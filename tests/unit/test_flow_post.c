@@ -253,6 +253,38 @@ static void two_equal_replies_are_each_adopted_once(void **state)
     case_free(c);
 }
 
+static void a_clock_that_was_set_since_the_claim_is_not_believed(void **state)
+{
+    static const int64_t steps_ms[] = {20000, -20000, 60 * 86400000LL, -60 * 86400000LL};
+    static const char page[] = "{\"messages\":[" MESSAGE("m2", "32", "agent", AGENT,
+                                                         "one") "," MESSAGE("m1", "20", "agent", AGENT, "one") "]}";
+    (void)state;
+    for (size_t i = 0; i < sizeof steps_ms / sizeof *steps_ms; i++) {
+        struct flow_case *c = listed("");
+        c->job.since_ms = (uint64_t)((int64_t)SAID_MS + steps_ms[i]);
+        case_begin(c, STEP_LOOK_MESSAGE);
+        case_ok(c, page);
+        case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
+        assert_string_equal(c->report.chat_written.items[0].id, "m2");
+        case_free(c);
+        c = listed("");
+        c->job.since_ms = (uint64_t)((int64_t)SAID_MS + steps_ms[i]);
+        c->job.since_there_ms = 0; // a minute before the entry was written, then
+        entries[0].time_ms = SAID_MS + 80000;
+        case_begin(c, STEP_LOOK_MESSAGE);
+        case_ok(c, page);
+        case_outcome(c, OUTCOME_NOT_FOUND, STEP_NONE);
+        case_free(c);
+        c = listed("");
+        c->job.since_ms = (uint64_t)((int64_t)SAID_MS + steps_ms[i]);
+        c->job.since_there_ms = 0;
+        case_begin(c, STEP_LOOK_MESSAGE);
+        case_ok(c, "{\"messages\":[" MESSAGE("m2", "32", "agent", AGENT, "one") "]}");
+        case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
+        case_free(c);
+    }
+}
+
 static void a_look_reads_all_pages(void **state)
 {
     (void)state;
@@ -377,6 +409,7 @@ int main(void)
         cmocka_unit_test(without_anyone_to_speak_it_says_what_to_set),
         cmocka_unit_test(a_look_adopts_the_message),
         cmocka_unit_test(two_equal_replies_are_each_adopted_once),
+        cmocka_unit_test(a_clock_that_was_set_since_the_claim_is_not_believed),
         cmocka_unit_test(a_look_reads_all_pages),
         cmocka_unit_test(entries_of_a_rebuilt_link_are_looked_for_since_they_were_written),
         cmocka_unit_test(every_piece_of_a_long_entry_is_looked_for),
