@@ -102,7 +102,8 @@ static size_t whole_groups(const struct groups *groups)
     size_t whole = groups->count;
     if (groups->count == 2 && (last == '.' || last == ',')) {
         bool could_be_thousands = groups->length[1] == 3 && groups->length[0] <= 3 && groups->start[0][0] != '0';
-        return could_be_thousands || groups->length[1] > 6 ? 0 : 1;
+        // A page that adds up in binary says 59.800000000000004.
+        return could_be_thousands || (groups->length[1] > 6 && last != '.') ? 0 : 1;
     }
     if (last != thousands) {
         if (last != '.' && last != ',')
