@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "ctl/desk_fields.h"
 #include "ctl/desk_rule.h"
@@ -42,6 +43,28 @@ static bool try_key(struct account *self, enum upstream upstream, const char *ch
     return works;
 }
 
+// Where what the key's owner writes is kept from customers, the owner must be nobody who answers them.
+static void look_at_key_owner(struct account *self, const char *email)
+{
+    static const char check[] = "freshdesk key owner";
+    if (self->config->freshdesk.key_owner_answers || !*email || !self->chat)
+        return;
+    struct reply reply;
+    ask_get(self->ask, UPSTREAM_FRESHCHAT, "/agents?items_per_page=50", &reply);
+    const json_t *list = json_is_array(reply.json) ? reply.json : json_object_get(reply.json, "agents");
+    bool answers = false;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *one = json_string_value(json_object_get(json_array_get(list, i), "email"));
+        answers = answers || (one && strcasecmp(one, email) == 0);
+    }
+    if (answers)
+        findings_add(self->findings, VERDICT_WARN, check,
+                     "Use the key of an account that no person uses, or leave freshdesk.key_owner_answers out.",
+                     "The key's owner is an agent in Freshchat too, and freshdesk.key_owner_answers = false keeps what "
+                     "they write in tickets from the customers.");
+    ask_clear(&reply);
+}
+
 static void try_keys(struct account *self)
 {
     struct reply reply;
@@ -53,8 +76,11 @@ static void try_keys(struct account *self)
     ask_clear(&reply);
     self->desk = try_key(self, UPSTREAM_FRESHDESK, "freshdesk key", "freshdesk.key_file", "/agents/me", &reply);
     self->now_ms = clock_wall_ms() + (reply.clock_known ? reply.ahead_ms : 0);
-    if (self->desk)
+    if (self->desk) {
+        const char *email = json_string_value(json_object_get(json_object_get(reply.json, "contact"), "email"));
         judge_desk_agent(self->findings, reply.json);
+        look_at_key_owner(self, email ? email : "");
+    }
     ask_clear(&reply);
     if (self->config->freshcaller.enabled) {
         try_key(self, UPSTREAM_FRESHCALLER, "freshcaller key", "freshcaller.key_file", "/users", &reply);

@@ -64,6 +64,7 @@ struct config_freshdesk {
     char *cart_field;
     char *friction_field;
     char *screen_field;
+    bool key_owner_answers;
     char *proxy;
     char *ca_file;
 };

@@ -77,7 +77,9 @@ enum lane_side { SIDE_DESK = 0, SIDE_CHAT, SIDES };
     X(41, READ_LIVE, "read_live", FRESHDESK, ANY, OPEN, READ, NONE, 0, NONE)                                           \
     X(42, READ_CHAT, "read_chat", FRESHCHAT, ANY, REPLY, READ, NONE, 0, NONE)                                          \
     X(43, READ_WHETHER_OPEN, "read_whether_open", FRESHDESK, ANY, TRANSCRIPT, READ, NONE, 0, NONE)                     \
-    X(44, REOPEN_TICKET, "reopen_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)
+    X(44, REOPEN_TICKET, "reopen_ticket", FRESHDESK, TICKET_UPDATE, TRANSCRIPT, REPEATABLE, NONE, 0, NONE)             \
+    X(45, LIST_DESK_AGENTS, "list_desk_agents", FRESHDESK, ANY, OPEN, READ, NONE, 1, CREATE_TICKET)                    \
+    X(46, READ_KEY_OWNER, "read_key_owner", FRESHDESK, ANY, REPLY, READ, NONE, 0, NONE)
 
 #define STEP_ENUM(number, title, name, up, class, order, type, lookup, patience, next) STEP_##title = number,
 enum step { STEP_NONE = 0, STEPS_TABLE(STEP_ENUM) STEPS_END };

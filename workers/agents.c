@@ -21,6 +21,11 @@ struct agents {
     struct entry *oldest;
     struct entry *newest;
     size_t count;
+    uint64_t pages;         // of the list of the helpdesk's agents that were read
+    int64_t pages_until_ms; // when what they said is out of date
+    bool listed;            // they were all
+    uint64_t owner;         // of the helpdesk's key
+    int64_t owner_until_ms; // 0: nobody asked; while the owner is not known: when to ask again
     int64_t (*now_ms)(void);
 };
 
@@ -159,4 +164,69 @@ const struct agent *agents_by_id(struct agents *self, enum upstream side, const 
 const struct agent *agents_by_email(struct agents *self, enum upstream side, const char *email)
 {
     return look_up(self, side, 'e', email);
+}
+
+// ---- telephone numbers ----------------------------------------------------------------------------------------------
+
+// The last digits of a number, in `out`; false: too few to tell anybody by.
+static bool last_digits(const char *number, char out[AGENTS_DIGITS + 1])
+{
+    size_t count = 0;
+    for (const char *at = number ? number : ""; *at; at++) {
+        if (*at < '0' || *at > '9')
+            continue;
+        if (count == AGENTS_DIGITS)
+            memmove(out, out + 1, AGENTS_DIGITS - 1);
+        else
+            count++;
+        out[count - 1] = *at;
+    }
+    out[count] = '\0';
+    return count >= 5;
+}
+
+void agents_put_phone(struct agents *self, enum upstream side, const char *number)
+{
+    char digits[AGENTS_DIGITS + 1];
+    if (last_digits(number, digits))
+        insert(self, &(struct agent){.exists = true}, NULL, key_of(side, 'p', digits), AGENTS_KEEP_MS);
+}
+
+bool agents_have_phone(struct agents *self, enum upstream side, const char *number)
+{
+    char digits[AGENTS_DIGITS + 1];
+    return last_digits(number, digits) && look_up(self, side, 'p', digits);
+}
+
+// ---- the list of the helpdesk's agents, the key's owner -------------------------------------------------------------
+
+uint64_t agents_wanted_page(struct agents *self)
+{
+    if (self->pages && self->now_ms() >= self->pages_until_ms) {
+        self->pages = 0;
+        self->listed = false;
+    }
+    return self->listed ? 0 : self->pages + 1;
+}
+
+void agents_put_page(struct agents *self, uint64_t page, bool more)
+{
+    if (page != agents_wanted_page(self))
+        return;
+    if (page == 1) // before its agents are forgotten
+        self->pages_until_ms = self->now_ms() + AGENTS_KEEP_MS - AGENTS_KEEP_ABSENT_MS;
+    self->pages = page;
+    self->listed = !more || page >= AGENTS_MOST_PAGES;
+}
+
+void agents_put_owner(struct agents *self, uint64_t id)
+{
+    self->owner = id;
+    self->owner_until_ms = self->now_ms() + AGENTS_KEEP_ABSENT_MS;
+}
+
+bool agents_owner(struct agents *self, uint64_t *id)
+{
+    *id = self->owner;
+    return self->owner || self->now_ms() < self->owner_until_ms;
 }

@@ -46,4 +46,22 @@ void agents_put_absent_email(struct agents *self, enum upstream side, const char
  */
 const struct agent *agents_by_id(struct agents *self, enum upstream side, const char *id);
 const struct agent *agents_by_email(struct agents *self, enum upstream side, const char *email);
+
+/** The agent's telephone number on that side, and whether one has it. Only the last AGENTS_DIGITS digits count, so that
+ * it does not matter how it was written. */
+enum { AGENTS_DIGITS = 9 };
+void agents_put_phone(struct agents *self, enum upstream side, const char *number);
+bool agents_have_phone(struct agents *self, enum upstream side, const char *number);
+
+// The list of all agents of the helpdesk, read page by page by whichever job needs it.
+enum { AGENTS_MOST_PAGES = 20 };
+/** The page of the list to read next, from 1; 0: all of it was read within AGENTS_KEEP_MS. */
+uint64_t agents_wanted_page(struct agents *self);
+/** That page was read and its agents were put. Ignored when it is not the one that is wanted. */
+void agents_put_page(struct agents *self, uint64_t page, bool more);
+
+/** Who owns the helpdesk's key: kept as long as the cache. 0: it cannot be told, for AGENTS_KEEP_ABSENT_MS. */
+void agents_put_owner(struct agents *self, uint64_t id);
+/** False: not known, ask the helpdesk. */
+bool agents_owner(struct agents *self, uint64_t *id);
 #endif

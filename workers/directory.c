@@ -79,7 +79,34 @@ bool directory_desk_agent(struct job_context *context, const void *json)
         .name = name,
         .first_name = arena_copy(arena, name, strcspn(name, " ")),
     };
-    if (id)
-        agents_put(context->agents, UPSTREAM_FRESHDESK, &agent);
-    return id != 0;
+    if (!id)
+        return false;
+    agents_put(context->agents, UPSTREAM_FRESHDESK, &agent);
+    agents_put_phone(context->agents, UPSTREAM_FRESHDESK, fields_raw(contact, "phone"));
+    agents_put_phone(context->agents, UPSTREAM_FRESHDESK, fields_raw(contact, "mobile"));
+    return true;
+}
+
+void directory_desk_request(struct job_context *context, struct request *request)
+{
+    context->found.page = agents_wanted_page(context->agents);
+    *request = (struct request){
+        .upstream = UPSTREAM_FRESHDESK,
+        .method = "GET",
+        .path = arena_printf(context->arena, "/agents?per_page=%d&page=%" PRIu64, FLOW_PAGE_SIZE, context->found.page),
+    };
+}
+
+bool directory_desk_page(struct job_context *context, const struct response *response)
+{
+    const json_t *list = fields_list(response->json, "agents");
+    uint64_t page = context->found.page;
+    context->found.page = 0;
+    if (!list)
+        return false;
+    size_t size = json_array_size(list);
+    for (size_t i = 0; i < size; i++)
+        directory_desk_agent(context, json_array_get(list, i));
+    agents_put_page(context->agents, page, size > 0 && (response->link_next || size >= FLOW_PAGE_SIZE));
+    return true;
 }

@@ -25,6 +25,11 @@ bool directory_chat_page(struct job_context *context, const struct response *res
  */
 bool directory_goes_on(const json_t *json, size_t size);
 
+/** GET of the page of the helpdesk's agents that the cache lacks. */
+void directory_desk_request(struct job_context *context, struct request *request);
+/** Puts the answered page into the cache. False when the answer holds no list. */
+bool directory_desk_page(struct job_context *context, const struct response *response);
+
 /** Puts a Freshdesk agent object into the cache; false when it holds none. */
 bool directory_desk_agent(struct job_context *context, const void *json);
 #endif

@@ -11,7 +11,9 @@
 
 #include "proto/clock.h"
 #include "proto/log.h"
+#include "workers/agents.h"
 #include "workers/customer.h"
+#include "workers/directory.h"
 #include "workers/fields.h"
 #include "workers/flow.h"
 #include "workers/parts.h"
@@ -66,9 +68,46 @@ static void read_customer_finish(struct job_context *context, const struct respo
         context->found.context = customer_answered(context, response);
     else
         log_info("customer_unread", "conversation=%s problem=%s", context->job->lane.conversation, response->problem);
-    flow_done(report, STEP_CREATE_TICKET, "");
+    const struct context *customer = &context->found.context;
+    bool claims = customer_is_email(customer->email) || customer_is_phone(customer->phone);
+    flow_done(report, claims && agents_wanted_page(context->agents) ? STEP_LIST_DESK_AGENTS : STEP_CREATE_TICKET, "");
     // Where the budget is short, this decides whose ticket is opened first.
-    report->worth_cents = customer_worth(&context->found.context);
+    report->worth_cents = customer_worth(customer);
+}
+
+// ---- who is no customer ---------------------------------------------------------------------------------------------
+
+// Anybody can type an agent's address into the chat, and the helpdesk would make that agent the requester. So the
+// agents are listed, once an hour, within what is left of the customer's second; what cannot be read is done without.
+static enum step_choice list_agents_begin(struct job_context *context, struct request *request, struct report *report)
+{
+    if (!agents_wanted_page(context->agents)) {
+        flow_done(report, STEP_CREATE_TICKET, "");
+        return STEP_ANSWER;
+    }
+    directory_desk_request(context, request);
+    return STEP_CALL;
+}
+
+static void list_agents_finish(struct job_context *context, const struct response *response, struct report *report)
+{
+    bool read = response->answer == ANSWER_OK && directory_desk_page(context, response);
+    context->found.page = 0;
+    if (!read)
+        log_warn("agents_unread", "step=%s problem=%s", steps_name(context->job->step),
+                 response->problem ? response->problem : "no list of agents");
+    flow_done(report, read && agents_wanted_page(context->agents) ? STEP_LIST_DESK_AGENTS : STEP_CREATE_TICKET, "");
+}
+
+static bool is_agents(const struct job_context *context)
+{
+    const struct context *customer = &context->found.context;
+    const struct agent *agent = agents_by_email(context->agents, UPSTREAM_FRESHDESK, customer->email);
+    if (agent && agent->exists)
+        return true;
+    // The number is sent only where there is no address.
+    return !customer_is_email(customer->email) &&
+           agents_have_phone(context->agents, UPSTREAM_FRESHDESK, customer->phone);
 }
 
 // ---- create the ticket ----------------------------------------------------------------------------------------------
@@ -138,6 +177,7 @@ static const char *description_of(struct job_context *context)
 }
 
 // One identity only, or Freshdesk may match two contacts: the old ticket's requester, e-mail, phone, Freshchat user id.
+// The last also where the shopper claims what is an agent's.
 static void put_requester(struct job_context *context, json_t *ticket)
 {
     const struct context *customer = &context->found.context;
@@ -149,6 +189,11 @@ static void put_requester(struct job_context *context, json_t *ticket)
         fields_put_id(ticket, "requester_id", context->job->lane.requester_id);
         return;
     }
+    bool claimed = !(omit & TICKET_OMIT_IDENTITY) && is_agents(context);
+    if (claimed)
+        log_warn("agent_identity_claimed", "conversation=%s", conversation_of(context));
+    if (claimed)
+        omit |= TICKET_OMIT_IDENTITY;
     if (customer_is_email(customer->email) && !(omit & TICKET_OMIT_IDENTITY)) {
         fields_put(ticket, "email", customer->email);
         if (*name)
@@ -262,6 +307,7 @@ static void look_finish(struct job_context *context, const struct response *resp
 
 const struct step_code flow_open_ticket_steps[] = {
     {STEP_READ_CUSTOMER, read_customer_begin, read_customer_finish},
+    {STEP_LIST_DESK_AGENTS, list_agents_begin, list_agents_finish},
     {STEP_CREATE_TICKET, create_begin, create_finish},
     {STEP_LOOK_TICKET, look_begin, look_finish},
     {STEP_NONE, NULL, NULL},

@@ -160,15 +160,24 @@ static void collect(struct job_context *context, const struct entries_items *pag
     found->entries.count = kept;
 }
 
-// Takes entries without words out: there is nothing to say, and they are settled.
-static void settle_empty(struct job_context *context, struct report *report)
+// The key's owner where that is nobody who answers, else 0. False: it is not known yet.
+static bool silent_owner(const struct job_context *context, uint64_t *owner)
+{
+    *owner = 0;
+    return context->config->freshdesk.key_owner_answers || agents_owner(context->agents, owner);
+}
+
+// Takes out what is not said: entries without words, and those of an owner of the key who is nobody. They are settled.
+static void settle(struct job_context *context, struct report *report)
 {
     struct found *found = &context->found;
+    uint64_t owner = 0;
+    (void)silent_owner(context, &owner);
     struct written *settled = arena_alloc(context->arena, (found->entries.count + 1) * sizeof *settled);
     size_t kept = 0;
     for (size_t i = 0; i < found->entries.count; i++) {
         const struct entry *entry = &found->entries.items[i];
-        if (*entry->text)
+        if (*entry->text && (!owner || entry->author != owner))
             found->entries.items[kept++] = *entry;
         else
             settled[report->delivered.count++] = (struct written){.id = entry->id, .time_ms = entry->time_ms};
@@ -212,8 +221,35 @@ static void list_finish(struct job_context *context, const struct response *resp
     else
         report->listed_ms = flow_moved(found->clock_ahead_ms, -LISTED_MARGIN_MS);
     found->clock_ahead_ms = 0;
-    settle_empty(context, report);
+    settle(context, report);
     found->agent_known = false;
+    uint64_t owner = 0;
+    if (found->entries.count && !silent_owner(context, &owner))
+        flow_done(report, STEP_READ_KEY_OWNER, "");
+    else
+        relay_next(context, report, "");
+}
+
+// Once for each worker. What cannot be told holds nobody's reply up: then the owner's entries are said, too.
+static enum step_choice read_owner_begin(struct job_context *context, struct request *request, struct report *report)
+{
+    uint64_t owner = 0;
+    if (silent_owner(context, &owner)) {
+        settle(context, report);
+        relay_next(context, report, "");
+        return STEP_ANSWER;
+    }
+    *request = (struct request){.upstream = UPSTREAM_FRESHDESK, .method = "GET", .path = "/agents/me"};
+    return STEP_CALL;
+}
+
+static void read_owner_finish(struct job_context *context, const struct response *response, struct report *report)
+{
+    uint64_t owner = response->answer == ANSWER_OK ? fields_id(response->json, "id") : 0;
+    if (!owner)
+        log_warn("key_owner_unread", "problem=%s", response->problem ? response->problem : "no id");
+    agents_put_owner(context->agents, owner);
+    settle(context, report);
     relay_next(context, report, "");
 }
 
@@ -362,6 +398,7 @@ static void list_chat_agents_finish(struct job_context *context, const struct re
 const struct step_code flow_relay_steps[] = {
     {STEP_READ_TICKET, read_ticket_begin, read_ticket_finish},
     {STEP_LIST_ENTRIES, list_begin, list_finish},
+    {STEP_READ_KEY_OWNER, read_owner_begin, read_owner_finish},
     {STEP_READ_DESK_AGENT, read_desk_agent_begin, read_desk_agent_finish},
     {STEP_LIST_CHAT_AGENTS, list_chat_agents_begin, list_chat_agents_finish},
     {STEP_NONE, NULL, NULL},

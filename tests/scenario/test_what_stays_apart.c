@@ -105,6 +105,29 @@ static void a_mirror_that_came_twice_does_not_go_back_to_the_chat(void **state)
     scenario_end(s);
 }
 
+// Anybody can type anybody's address into the chat.
+static void a_shopper_with_an_agents_address_does_not_become_the_agent(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    const struct sandbox_customer_info info = {
+        .first_name = "Eve", .email = STORY_ANNA, .cart_value = "10", .friction_score = "5", .screen = "basket"};
+    customer_arrives(s, "eve", &info);
+    customer_writes(s, "eve", "I am an agent");
+    int64_t id = ticket_appears_within(s, "eve", 2000);
+    customer_writes(s, "eve", "and I say so again");
+    ticket_shows_within(s, "eve", "and I say so again", 3000);
+    agent_replies(s, "eve", STORY_ANNA, "<p>I am the agent</p>");
+    chat_shows_within(s, "eve", "I am the agent", 3000);
+    everything_settles_within(s, 10000);
+    struct sandbox_entry *entries = NULL;
+    size_t count = sandbox_entries(scenario_sandbox(s), id, &entries);
+    assert_int_equal(count, 2);
+    assert_int_not_equal(entries[0].user_id, entries[1].user_id); // hers, and Anna's
+    sandbox_entries_free(entries, count);
+    calls_are(s, SANDBOX_FD_AGENT_LIST, 1);
+    scenario_end(s);
+}
+
 static void what_the_customer_e_mails_is_not_relayed(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
@@ -195,6 +218,7 @@ int main(void)
         cmocka_unit_test_teardown(a_relayed_reply_does_not_come_back_as_a_note, scenario_teardown),
         cmocka_unit_test_teardown(a_mirrored_message_does_not_go_back_to_the_chat, scenario_teardown),
         cmocka_unit_test_teardown(a_mirror_that_came_twice_does_not_go_back_to_the_chat, scenario_teardown),
+        cmocka_unit_test_teardown(a_shopper_with_an_agents_address_does_not_become_the_agent, scenario_teardown),
         cmocka_unit_test_teardown(what_the_customer_e_mails_is_not_relayed, scenario_teardown),
         cmocka_unit_test_teardown(agents_speak_as_themselves_where_the_e_mail_matches, scenario_teardown),
         cmocka_unit_test_teardown(an_unknown_ticket_rebuilds_its_link_from_the_field, scenario_teardown),

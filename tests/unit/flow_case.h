@@ -86,6 +86,7 @@ static inline struct flow_case *case_new(const char *config)
     self->config = case_config(config);
     self->arena = arena_new();
     self->agents = agents_new(clock_mono_ms);
+    agents_put_page(self->agents, 1, false); // the helpdesk's agents are listed: nobody
     self->events[0] = case_event(&self->parts[0], "My boiler is cold");
     self->job = (struct job){
         .job_id = 1, .events = {self->events, 1}, .since_ms = SAID_MS + 200, .since_there_ms = SAID_MS + 200};

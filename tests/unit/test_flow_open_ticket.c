@@ -49,6 +49,96 @@ static void the_whole_way(void **state)
     case_free(c);
 }
 
+// Anna is read; the helpdesk's agents are not known yet.
+static struct flow_case *claimed(const char *properties)
+{
+    struct flow_case *c = case_new("");
+    agents_free(&c->agents);
+    c->context.agents = c->agents = agents_new(clock_mono_ms);
+    case_begin(c, STEP_READ_CUSTOMER);
+    case_ok(c, properties);
+    case_outcome(c, OUTCOME_DONE, STEP_LIST_DESK_AGENTS);
+    return c;
+}
+
+static void opens_as(struct flow_case *c, const char *requester)
+{
+    assert_int_equal(case_begin(c, STEP_CREATE_TICKET), STEP_CALL);
+    if (!case_has(c->request.body, requester))
+        fail_msg("no %s in %s", requester, c->request.body);
+    case_free(c);
+}
+
+#define AGENTS_PATH(page) "/agents?per_page=100&page=" page
+#define DESK_AGENT(id, email, phone)                                                                                   \
+    "{\"id\":" id ",\"contact\":{\"name\":\"x\",\"email\":\"" email "\",\"phone\":" phone "}}"
+#define AS_USER "\"unique_external_id\":\"" USER "\",\"name\":\"Anna\""
+
+static void whoever_claims_to_be_an_agent_is_a_shopper(void **state)
+{
+    static const char person[] = "{\"first_name\":\"Anna\",\"email\":\"%s\",\"phone\":\"%s\"}";
+    static const struct {
+        const char *email;
+        const char *phone;
+        const char *requester;
+    } rows[] = {
+        {"IDA@shop.example", "", AS_USER},
+        {"ida@shop.example", "+49 30 99999", AS_USER}, // nor by the number beside it
+        {"", "030 / 123 45 67", AS_USER},              // an agent's, written in another way
+        {"", "+4930999999", "\"phone\":\"+4930999999\""},
+        {"anna@a.example", "+49 30 123 45 67", "\"email\":\"anna@a.example\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char json[400];
+        snprintf(json, sizeof json, person, rows[i].email, rows[i].phone);
+        struct flow_case *c = claimed(json);
+        case_calls(c, STEP_LIST_DESK_AGENTS, "GET", AGENTS_PATH("1"), NULL);
+        case_ok(c, "[" DESK_AGENT("8", "bo@shop.example", "null") "," DESK_AGENT("9", "ida@shop.example",
+                                                                                 "\"+49 (0)30 1234567\"") "]");
+        case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+        assert_int_equal(agents_wanted_page(c->agents), 0); // and the next customer costs no call
+        opens_as(c, rows[i].requester);
+    }
+}
+
+static void all_pages_of_the_agents_are_read(void **state)
+{
+    (void)state;
+    struct flow_case *c = claimed(ANNA);
+    const char *page = "[";
+    for (int i = 0; i < 100; i++)
+        page = arena_printf(c->arena, "%s%s{\"id\":%d,\"contact\":{}}", page, i ? "," : "", 100 + i);
+    page = arena_printf(c->arena, "%s]", page);
+    case_begin(c, STEP_LIST_DESK_AGENTS);
+    case_ok(c, page);
+    case_outcome(c, OUTCOME_DONE, STEP_LIST_DESK_AGENTS);
+    case_calls(c, STEP_LIST_DESK_AGENTS, "GET", AGENTS_PATH("2"), NULL);
+    case_ok(c, "[" DESK_AGENT("9", "anna@a.example", "null") "]");
+    case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+    assert_int_equal(c->context.found.page, 0);
+    assert_int_equal(case_begin(c, STEP_LIST_DESK_AGENTS), STEP_ANSWER);
+    opens_as(c, "\"unique_external_id\":\"" USER "\"");
+}
+
+static void agents_that_cannot_be_listed_hold_up_no_ticket(void **state)
+{
+    static const struct {
+        enum answer answer;
+        long status;
+        const char *json;
+    } rows[] = {{ANSWER_RETRY, 0, NULL}, {ANSWER_REFUSED, 403, "{}"}, {ANSWER_AUTH, 401, NULL}, {ANSWER_OK, 200, "{}"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct flow_case *c = claimed(ANNA);
+        case_begin(c, STEP_LIST_DESK_AGENTS);
+        case_answer(c, rows[i].answer, rows[i].status, 0, rows[i].json);
+        case_outcome(c, OUTCOME_DONE, STEP_CREATE_TICKET);
+        assert_int_equal(agents_wanted_page(c->agents), 1); // the next customer's ticket asks again
+        opens_as(c, "\"email\":\"anna@a.example\"");
+    }
+}
+
 static void whatever_keeps_the_customer_unread_the_ticket_is_opened(void **state)
 {
     const struct {
@@ -556,6 +646,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_way),
+        cmocka_unit_test(whoever_claims_to_be_an_agent_is_a_shopper),
+        cmocka_unit_test(all_pages_of_the_agents_are_read),
+        cmocka_unit_test(agents_that_cannot_be_listed_hold_up_no_ticket),
         cmocka_unit_test(whatever_keeps_the_customer_unread_the_ticket_is_opened),
         cmocka_unit_test(a_customer_is_asked_for_a_second_at_most),
         cmocka_unit_test(what_is_no_number_is_shown_and_raises_nothing),

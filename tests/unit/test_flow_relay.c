@@ -412,6 +412,68 @@ static void a_failing_look_up_holds_no_reply_up(void **state)
     case_free(c);
 }
 
+// ---- the key's owner ------------------------------------------------------------------------------------------------
+
+#define OWNERS(id, minute)                                                                                             \
+    "{\"id\":" id "," AT(minute) ",\"incoming\":false,\"private\":false,\"user_id\":5,\"source\":2,\"body\":\"by a "   \
+                                 "program\"}"
+
+static struct flow_case *owned(bool answers)
+{
+    struct flow_case *c = hinted();
+    c->config->freshdesk.key_owner_answers = answers;
+    know_agent(c);
+    struct agent owner = {.exists = true, .id = "5", .email = "", .name = "Deskbell", .first_name = "Deskbell"};
+    agents_put(c->agents, UPSTREAM_FRESHDESK, &owner);
+    case_begin(c, STEP_LIST_ENTRIES);
+    case_ok(c, "[" OWNERS("1", "19") "," REPLY("2", "20", "hello") "]");
+    return c;
+}
+
+static void what_the_keys_owner_writes_is_said_unless_it_is_nobody(void **state)
+{
+    (void)state;
+    struct flow_case *c = owned(true);
+    case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
+    assert_int_equal(c->context.found.entries.count, 2);
+    case_free(c);
+
+    c = owned(false);
+    case_outcome(c, OUTCOME_DONE, STEP_READ_KEY_OWNER);
+    case_calls(c, STEP_READ_KEY_OWNER, "GET", "/agents/me", NULL);
+    case_ok(c, "{\"id\":5,\"contact\":{\"name\":\"Deskbell\"}}");
+    case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
+    assert_int_equal(c->context.found.entries.count, 1);
+    assert_string_equal(c->context.found.entries.items[0].id, "2");
+    assert_int_equal(c->report.delivered.count, 1);
+    assert_string_equal(c->report.delivered.items[0].id, "1");
+    // asked once: the next list knows
+    case_begin(c, STEP_LIST_ENTRIES);
+    case_ok(c, "[" OWNERS("3", "21") "]");
+    case_outcome(c, OUTCOME_DONE, STEP_NONE);
+    assert_string_equal(c->report.delivered.items[0].id, "3");
+    assert_int_equal(c->report.mark_ms, ten_ms + 21 * 60000);
+    case_free(c);
+}
+
+static void an_owner_who_cannot_be_read_holds_up_nobody(void **state)
+{
+    static const struct {
+        enum answer answer;
+        const char *json;
+    } rows[] = {{ANSWER_RETRY, NULL}, {ANSWER_AUTH, NULL}, {ANSWER_REFUSED, "{}"}, {ANSWER_OK, "[]"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct flow_case *c = owned(false);
+        case_begin(c, STEP_READ_KEY_OWNER);
+        case_answer(c, rows[i].answer, 200, 0, rows[i].json);
+        case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
+        assert_int_equal(c->context.found.entries.count, 2);
+        assert_int_equal(case_begin(c, STEP_READ_KEY_OWNER), STEP_ANSWER); // not asked again at once
+        case_free(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +487,8 @@ int main(void)
         cmocka_unit_test(the_agents_own_identity_is_found_by_mail),
         cmocka_unit_test(the_list_of_agents_is_read_as_far_as_needed),
         cmocka_unit_test(a_failing_look_up_holds_no_reply_up),
+        cmocka_unit_test(what_the_keys_owner_writes_is_said_unless_it_is_nobody),
+        cmocka_unit_test(an_owner_who_cannot_be_read_holds_up_nobody),
     };
     log_init("test", LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
