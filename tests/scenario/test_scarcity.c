@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // More new conversations than the helpdesk's budget of a minute: the valuable ones first, nobody forgotten, and no
-// storm of refusals. Takes two minutes, because the budget does.
+// storm of refusals. Takes two minutes, because the budget does. And an upstream that is slow, not away.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -76,9 +76,31 @@ static void ninety_shoppers_and_sixty_calls_a_minute(void **state)
     scenario_end(s);
 }
 
+// Each read of a customer takes longer than a ticket waits for it. That says nothing of posting, which is as fast as
+// ever: agents' replies come through at once.
+static void slow_customer_reads_hold_up_no_reply(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    struct sandbox_fault slow = {.endpoint = SANDBOX_FC_USER_GET, .kind = SANDBOX_FAULT_SLOW, .ms = 1500};
+    char name[16];
+    customer_writes(s, "mia", "where is my parcel");
+    ticket_appears_within(s, "mia", 5000);
+    sandbox_fault_add(scenario_sandbox(s), &slow);
+    for (int i = 0; i < 15; i += 3) {
+        for (int j = i; j < i + 3; j++)
+            customer_writes(s, name_of(j, name), "can you help me");
+        for (int j = i; j < i + 3; j++)
+            ticket_appears_within(s, name_of(j, name), 5000);
+    }
+    agent_replies(s, "mia", STORY_ANNA, "<div>It is at your neighbour's.</div>");
+    chat_shows_within(s, "mia", "It is at your neighbour's.", 2000);
+    scenario_end(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(slow_customer_reads_hold_up_no_reply, scenario_teardown),
         cmocka_unit_test_teardown(ninety_shoppers_and_sixty_calls_a_minute, scenario_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
