@@ -264,6 +264,7 @@ void call_finish(struct call *self, CURLcode code)
             answers_problem(problem, sizeof problem, self->upstream, &facts, transport, json, self->body);
     }
     result.sent = facts.sent;
+    result.timed_out = code == CURLE_OPERATION_TIMEDOUT;
     result.took_ms = (uint64_t)(clock_mono_ms() - self->started_ms);
     self->done(self->context, &result);
     json_decref(json);

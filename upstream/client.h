@@ -23,6 +23,7 @@ struct client;
 struct client_result {
     struct response response; // with its answer classified by answers.c
     bool sent;                // the request, or a part of it that may be all, has left: it counts, and may have worked
+    bool timed_out;           // nothing came of it in the time that it had
     bool rate_known;          // X-RateLimit-Remaining was there
     uint64_t rate_total;      // 0: header absent
     uint64_t rate_remaining;

@@ -30,6 +30,7 @@
 enum {
     TICK_MS = 250,
     BEAT_MS = 1000,
+    ROUNDED_MS = 5,
     RESEND_MS = 1000,
     KEY_ALARM_MS = 60000, // an upstream that refuses its key is complained about this often
     WHY_BYTES = 300,
@@ -201,8 +202,9 @@ static void finish_job(struct loop *self, struct held_job *job, const struct cli
     report->retry_after_ms = result->retry_after_ms;
     report->date_ms = result->response.date_ms;
     report->took_ms = result->took_ms;
-    // A connection that is refused says so at once.
-    if (job->patience_ms && !report->http_status && result->took_ms >= job->patience_ms)
+    // A connection that cannot be made in the time that connecting has is another matter. Both clocks are rounded.
+    if (job->patience_ms && !report->http_status && result->timed_out &&
+        result->took_ms + ROUNDED_MS >= job->patience_ms)
         report->cut_short = true;
     report_job(self, job);
 }
@@ -231,9 +233,10 @@ static bool time_left(const struct loop *self, struct held_job *job, const struc
     if (age_ms >= patience_ms)
         return false;
     uint64_t left_ms = patience_ms - age_ms;
-    uint64_t most_ms = *timeout_ms ? *timeout_ms : (uint64_t)self->set.config->timing.request_timeout_ms;
-    if (left_ms < most_ms)
-        *timeout_ms = job->patience_ms = left_ms;
+    if (*timeout_ms == 0 || *timeout_ms > left_ms)
+        *timeout_ms = left_ms;
+    if (*timeout_ms < (uint64_t)self->set.config->timing.request_timeout_ms)
+        job->patience_ms = *timeout_ms;
     return true;
 }
 

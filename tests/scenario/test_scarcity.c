@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/scenario/operator.h"
 #include "tests/scenario/story.h"
 
 #define SHOPPERS   90
@@ -86,14 +87,18 @@ static void slow_customer_reads_hold_up_no_reply(void **state)
     customer_writes(s, "mia", "where is my parcel");
     ticket_appears_within(s, "mia", 5000);
     sandbox_fault_add(scenario_sandbox(s), &slow);
-    for (int i = 0; i < 15; i += 3) {
-        for (int j = i; j < i + 3; j++)
-            customer_writes(s, name_of(j, name), "can you help me");
-        for (int j = i; j < i + 3; j++)
-            ticket_appears_within(s, name_of(j, name), 5000);
-    }
+    for (int i = 0; i < 8; i++) // more than failures that open the breaker
+        customer_writes(s, name_of(i, name), "can you help me");
+    for (int i = 0; i < 8; i++)
+        ticket_appears_within(s, name_of(i, name), 5000);
     agent_replies(s, "mia", STORY_ANNA, "<div>It is at your neighbour's.</div>");
     chat_shows_within(s, "mia", "It is at your neighbour's.", 2000);
+    json_t *status = operator_asks(s, "status");
+    json_t *chat = json_array_get(json_object_get(status, "gates"), 0);
+    assert_string_equal(json_string_value(json_object_get(chat, "upstream")), "freshchat");
+    assert_true(json_is_integer(json_object_get(chat, "breaker_opened")));
+    assert_int_equal(json_integer_value(json_object_get(chat, "breaker_opened")), 0);
+    json_decref(status);
     scenario_end(s);
 }
 
