@@ -69,7 +69,7 @@ enum event_kind {
     EVENT_AGENT_MESSAGE,        // typed in Freshchat by an agent: mirrored to the desk
     EVENT_HINT,                 // a ticket changed: towards the chat
     EVENT_CONTEXT,              // read the customer's properties again
-    EVENT_NOTICE,               // tell the agent in a private note what could not be delivered
+    EVENT_NOTICE,               // tell the agents in a private note what they must know (enum notice)
     EVENT_POLL_DESK,            // which tickets changed; never stored
     EVENT_POLL_CHAT,            // what was said in one conversation; never stored
     EVENT_POLL_USERS,           // which customers have conversations that nobody told of; never stored
@@ -81,6 +81,15 @@ enum event_kind {
     EVENT_REFRESH,              // whether the customer's properties changed while the chat runs; never stored
     EVENT_OFFER,                // tell a customer who struggles, in the chat, where to call
     EVENT_KEEP_OPEN,            // the customer wrote into the ticket: it is opened again if it is closed
+};
+
+// What a notice is about.
+enum notice {
+    NOTICE_PLAIN,        // `reason` is all of it
+    NOTICE_REPLY_LOST,   // the reply `quote` is not in the chat
+    NOTICE_REPLY_CUT,    // only its beginning is
+    NOTICE_REPLY_UNSURE, // nobody knows
+    NOTICE_REPLIES_WAIT, // none could be posted, whichever there are
 };
 
 enum call_state {

@@ -28,7 +28,7 @@
 #define RECORDS_TABLE(X)                                                                                               \
     X(1, 1, part)                                                                                                      \
     X(17, 1, phone_call)                                                                                               \
-    X(2, 3, event)                                                                                                     \
+    X(2, 4, event)                                                                                                     \
     X(3, 1, written)                                                                                                   \
     X(4, 3, context)                                                                                                   \
     X(18, 1, leg)                                                                                                      \
@@ -38,7 +38,7 @@
     X(8, 2, pending)                                                                                                   \
     X(9, 1, seen)                                                                                                      \
     X(10, 2, hint)                                                                                                     \
-    X(11, 1, ticket)                                                                                                   \
+    X(11, 2, ticket)                                                                                                   \
     X(12, 1, dead)                                                                                                     \
     X(13, 2, history)                                                                                                  \
     X(14, 1, followup)                                                                                                 \
@@ -88,16 +88,19 @@
     STR(user, ID_MAX) /* the customer */                                                                               \
     STR(actor, ID_MAX)                                                                                                 \
     STR(message, ID_MAX)                                                                                               \
-    U64(ticket_id, ANY_U64)   /* hints only */                                                                         \
+    U64(ticket_id, ANY_U64)   /* hints; v4: notices for another ticket than the conversation's */                      \
     U64(time_ms, ANY_U64)     /* said at, in the upstream's clock; the lane is sorted by it */                         \
     U64(accepted_ms, ANY_U64) /* our wall clock */                                                                     \
     LIST(parts, part, 128)                                                                                             \
-    U64(round, 1000)      /* context reads: which try this is */                                                       \
-    STR(reason, 1024)     /* notices: what could not be done, and why */                                               \
-    STR(phone, 32)        /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */        \
-    STR(name, 512)        /* v2: the customer's, as it was said */                                                     \
-    REC(call, phone_call) /* v2 */                                                                                     \
-    U64(request, ANY_U64) /* v3: of the request that brought it, for logs; 0: none */
+    U64(round, 1000)       /* context reads: which try this is */                                                      \
+    STR(reason, 1024)      /* notices: what could not be done, and why; of NOTICE_REPLY_x: only why */                 \
+    STR(phone, 32)         /* v2: calls and call-backs: the customer's, E.164; empty: none that could be read */       \
+    STR(name, 512)         /* v2: the customer's, as it was said; of a notice: who wrote the reply */                  \
+    REC(call, phone_call)  /* v2 */                                                                                    \
+    U64(request, ANY_U64)  /* v3: of the request that brought it, for logs; 0: none */                                 \
+    U64(notice, 15)        /* v4: notices: enum notice */                                                              \
+    STR(quote, 1024)       /* v4: notices: how the reply begins that they are about */                                 \
+    U64(quote_ms, ANY_U64) /* v4: and when it was written, helpdesk clock */
 
 // Something Deskbell wrote or delivered: its id there and the upstream's time.
 #define FIELDS_written(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                          \
@@ -214,7 +217,8 @@
 
 #define FIELDS_ticket(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                           \
     STR(conversation, ID_MAX)                                                                                          \
-    U64(time_ms, ANY_U64)
+    U64(time_ms, ANY_U64)                                                                                              \
+    BOOL(told) /* v2: it is not its conversation's ticket, and a notice there says so */
 
 #define FIELDS_dead(U64, BOOL, STR, BLOB, U64S, REC, LIST)                                                             \
     REC(pending, pending)                                                                                              \

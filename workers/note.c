@@ -16,6 +16,13 @@ static uint64_t author_of(const struct job_context *context, const struct note *
     return context->found.omit & NOTE_OMIT_AUTHOR ? 0 : note->author;
 }
 
+uint64_t note_ticket(const struct job_context *context)
+{
+    const struct event *event = context->job->events.items;
+    bool named = context->job->events.count && event->kind == EVENT_NOTICE && event->ticket_id;
+    return named ? event->ticket_id : context->job->lane.ticket_id;
+}
+
 enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request)
 {
     json_t *body = json_object();
@@ -28,7 +35,7 @@ enum step_choice note_begin(struct job_context *context, const struct note *note
     *request = (struct request){
         .upstream = UPSTREAM_FRESHDESK,
         .method = "POST",
-        .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/notes", context->job->lane.ticket_id),
+        .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/notes", note_ticket(context)),
         .body = fields_body(context->arena, body),
     };
     return STEP_CALL;
@@ -47,7 +54,7 @@ bool note_finish(struct job_context *context, const struct note *note, const str
         flow_unexpected(context, report, "an entry id");
     } else if (response->answer == ANSWER_REFUSED && author_of(context, note) && flow_refuses(response, "user_id")) {
         context->found.omit |= NOTE_OMIT_AUTHOR;
-        log_warn("author_refused", "ticket=%" PRIu64 " author=%" PRIu64, context->job->lane.ticket_id, note->author);
+        log_warn("author_refused", "ticket=%" PRIu64 " author=%" PRIu64, note_ticket(context), note->author);
         flow_done(report, (enum step)context->job->step, "");
     } else if (!flow_ticket_gone(response)) {
         answers_default(context, response, report);
@@ -63,7 +70,7 @@ enum step_choice note_look_begin(struct job_context *context, struct request *re
         .upstream = UPSTREAM_FRESHDESK,
         .method = "GET",
         .path = arena_printf(context->arena, "/tickets/%" PRIu64 "/conversations?per_page=%d&page=%" PRIu64,
-                             context->job->lane.ticket_id, FLOW_PAGE_SIZE, page),
+                             note_ticket(context), FLOW_PAGE_SIZE, page),
     };
     return STEP_CALL;
 }

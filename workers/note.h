@@ -22,7 +22,10 @@ struct note {
     uint64_t said_ms; // when that was said, in the chat's clock
 };
 
-/** POST /tickets/{id}/notes of the lane's ticket. */
+/** The ticket that the job's notes are for: the lane's, or the one that a notice names. */
+uint64_t note_ticket(const struct job_context *context);
+
+/** POST /tickets/{id}/notes of that ticket. */
 enum step_choice note_begin(struct job_context *context, const struct note *note, struct request *request);
 
 /**

@@ -33,7 +33,7 @@ void callers_put(const struct dispatcher *self, const struct lane *lane, struct 
     bool own = lanes_is_own(lane->conversation);
     if (!lane->ticket_id || (own && !lanes_is_call(lane->conversation)))
         return;
-    struct ticket row = {lane->conversation, lane->updated_ms};
+    struct ticket row = {.conversation = lane->conversation, .time_ms = lane->updated_ms};
     if (phone_e164(lane->context.phone, config_phone_plan(self->options.config), phone))
         ledger_put_by(batch, own ? LEDGER_BY_CALLER : LEDGER_BY_PHONE, phone, &row);
     if (own) {
@@ -91,7 +91,7 @@ void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct led
     char phone[PHONE_BYTES];
     if (strncmp(lane->conversation, "callback:", 9) != 0 || !lane->ticket_id)
         return;
-    struct ticket wish = {lane->conversation, record_now_ms(self)};
+    struct ticket wish = {.conversation = lane->conversation, .time_ms = record_now_ms(self)};
     bool by_user = leads_to(self, LEDGER_BY_USER, lane->user, lane, arena) ||
                    leads_to(self, LEDGER_BY_ASKER, lane->user, lane, arena);
     if (phone_e164(lane->context.phone, config_phone_plan(self->options.config), phone))
@@ -103,8 +103,8 @@ void callers_doubt_number(struct dispatcher *self, struct lane *lane, struct led
 
 static void tell(struct dispatcher *self, const char *conversation, const char *words, struct ledger_batch *batch)
 {
-    struct followup notice = {.kind = EVENT_NOTICE, .reason = words};
-    followup_put(self, conversation, batch, &notice);
+    struct event notice = {.kind = EVENT_NOTICE, .reason = words};
+    followup_put(self, conversation, batch, &notice, 0);
 }
 
 void callers_cross(struct dispatcher *self, const struct conversation *conversation, struct ledger_batch *batch)

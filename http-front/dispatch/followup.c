@@ -25,29 +25,20 @@ static void discard(struct waiting **waiting)
 }
 
 void followup_put(struct dispatcher *self, const char *conversation, struct ledger_batch *batch,
-                  const struct followup *followup)
+                  const struct event *asked, uint64_t delay_ms)
 {
     uint64_t now = (uint64_t)clock_wall_ms();
-    struct item *item = lanes_item_new(followup->kind, ledger_next(self->options.ledger));
+    struct item *item = lanes_item_new(asked->kind, ledger_next(self->options.ledger));
     item->time_ms = now;
     item->accepted_ms = now;
     item->arrived_mono_ms = (uint64_t)clock_mono_ms();
-    item->not_before_mono_ms = item->arrived_mono_ms + followup->delay_ms;
+    item->not_before_mono_ms = item->arrived_mono_ms + delay_ms;
     item->stored = true;
     item->request = self->request; // a part of what asked for it
-    struct event event = {.kind = followup->kind,
-                          .request = item->request,
-                          .key = "",
-                          .conversation = conversation,
-                          .conversation_twin = "",
-                          .channel = "",
-                          .user = "",
-                          .actor = "",
-                          .message = "",
-                          .time_ms = now,
-                          .accepted_ms = now,
-                          .round = followup->round,
-                          .reason = followup->reason};
+    struct event event = *asked;
+    event.conversation = conversation;
+    event.request = item->request;
+    event.time_ms = event.accepted_ms = now;
     record_pending(batch, item, &event);
     struct waiting *waiting = calloc(1, sizeof *waiting);
     if (!waiting)
@@ -58,6 +49,13 @@ void followup_put(struct dispatcher *self, const char *conversation, struct ledg
     if (!waiting->conversation)
         abort();
     zlistx_add_end(self->followups, waiting);
+}
+
+void followup_reported(struct dispatcher *self, const char *conversation, struct ledger_batch *batch,
+                       const struct followup *followup)
+{
+    struct event asked = {.kind = followup->kind, .round = followup->round, .reason = followup->reason};
+    followup_put(self, conversation, batch, &asked, followup->delay_ms);
 }
 
 void followup_submitted(struct dispatcher *self, const struct ledger_batch *batch, const struct token *token)

@@ -27,7 +27,7 @@ void keep_open_asked(struct dispatcher *self, struct conversation *conversation,
         conversation->open_mono_ms ? conversation->open_mono_ms + NOTES_A_READING * self->rules.gather_max_ms : 0;
     struct followup followup = *asked;
     followup.delay_ms = due > now ? due - now : 0;
-    followup_put(self, conversation->id, batch, &followup);
+    followup_reported(self, conversation->id, batch, &followup);
 }
 
 void keep_open_done(struct conversation *conversation)

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dead letters: what cannot be done leaves its lane with its cause in a plain sentence, so that an operator can have it
 // done later (control_revive.c), and the agent is told where a reply is concerned. Dispatcher's thread.
+#include <string.h>
+
 #include "http-front/dispatch/state.h"
 #include "proto/log.h"
+
+enum { QUOTE_BYTES = 1000 }; // of a reply, for the notice about it, which shows less
 
 // Writes a dead letter under the number `grave` for the event of `seq`, with the progress of `item`.
 static void bury(struct dispatcher *self, struct ledger_batch *batch, const struct side *side, const struct item *item,
@@ -37,23 +41,54 @@ static void bury(struct dispatcher *self, struct ledger_batch *batch, const stru
     arena_free(&arena);
 }
 
+// The reply that the item was posting: the one that the report names, else the first of those that it carries. NULL: it
+// was at none.
+static const struct entry *reply_of(const struct item *item, const char *named, struct found *found,
+                                    struct arena *arena)
+{
+    if (item->kind != EVENT_HINT || item->step != STEP_POST_MESSAGE || !item->found.size ||
+        record_decode(RECORD_found, item->found.data, item->found.size, found, arena) != RECORD_OK ||
+        !found->entries.count)
+        return NULL;
+    for (size_t i = 0; named && i < found->entries.count; i++)
+        if (strcmp(found->entries.items[i].id, named) == 0)
+            return &found->entries.items[i];
+    return &found->entries.items[0];
+}
+
 // A reply that is given up on counts as delivered, however it came to that: the replies behind it pass, no later list
 // read repeats it, and only its dead letter can say it again.
-static bool pass_entry(struct dispatcher *self, struct out *out, struct ledger_batch *batch)
+static void pass_reply(struct dispatcher *self, struct out *out, const struct entry *reply, struct ledger_batch *batch)
 {
-    const struct item *item = out->item;
+    struct written entry = {reply->id, reply->time_ms};
+    struct report passed = {.user = "", .delivered = {&entry, 1}};
+    record_merge(self, out->side->conversation, &passed, batch);
+}
+
+// The first bytes of a text, cut at a whole character.
+static const char *beginning(struct arena *arena, const char *text)
+{
+    size_t length = strnlen(text, QUOTE_BYTES + 1);
+    if (length > QUOTE_BYTES)
+        for (length = QUOTE_BYTES; length && ((unsigned char)text[length] & 0xc0) == 0x80;)
+            length--;
+    return arena_copy(arena, text, length);
+}
+
+// Tells the agents which reply it was. What the notice will say is on disk with it: the letter may be gone by then.
+static void tell_agents(struct dispatcher *self, const struct out *out, const struct entry *reply,
+                        const struct found *found, struct ledger_batch *batch, const char *cause)
+{
     struct arena *arena = arena_new();
-    struct found found;
-    bool named = item->found.size &&
-                 record_decode(RECORD_found, item->found.data, item->found.size, &found, arena) == RECORD_OK &&
-                 found.entries.count;
-    if (named) {
-        struct written entry = {found.entries.items[0].id, found.entries.items[0].time_ms};
-        struct report passed = {.user = "", .delivered = {&entry, 1}};
-        record_merge(self, out->side->conversation, &passed, batch);
+    struct event notice = {.kind = EVENT_NOTICE, .notice = NOTICE_REPLIES_WAIT, .reason = cause};
+    if (reply) {
+        notice.notice = out->item->doubt ? NOTICE_REPLY_UNSURE : found->part ? NOTICE_REPLY_CUT : NOTICE_REPLY_LOST;
+        notice.quote = beginning(arena, reply->text);
+        notice.quote_ms = reply->time_ms;
+        notice.name = found->agent_name;
     }
+    followup_put(self, out->side->conversation->id, batch, &notice, 0);
     arena_free(&arena);
-    return named;
 }
 
 // The ticket may be there all the same: whoever opens one in this conversation looks for it first.
@@ -75,10 +110,13 @@ static void doubt_ticket(struct dispatcher *self, struct conversation *conversat
 
 // Puts an item (each message of a note by itself) among the dead letters. The agent is told where a reply is concerned.
 void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
-                     bool entry_named)
+                     const char *entry)
 {
     struct item *item = out->item;
     struct conversation *conversation = out->side->conversation;
+    struct arena *arena = arena_new();
+    struct found found;
+    const struct entry *reply = reply_of(item, entry, &found, arena);
     out->given_up = true;
     log_error("dead_letter", "conversation=%s step=%s cause=%s", conversation->id, steps_name(out->step), cause);
     // A hint may be given up on more than once: each time is a letter of its own.
@@ -86,18 +124,17 @@ void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_bat
     bury(self, batch, out->side, item, item->seq, grave, cause);
     for (size_t i = 0; i < item->member_count; i++)
         bury(self, batch, out->side, item, item->members[i], item->members[i], cause);
-    if (item->kind == EVENT_HINT && item->step == STEP_POST_MESSAGE && !entry_named)
-        entry_named = pass_entry(self, out, batch);
+    if (reply && !entry)
+        pass_reply(self, out, reply, batch);
     if (item->doubt && (item->step == STEP_CREATE_TICKET || item->step == STEP_CREATE_CALL_TICKET))
         doubt_ticket(self, conversation, item, batch);
     record_history(self, batch, conversation->id, "dead letter", conversation->ticket_id, "", 0);
     if (item->kind == EVENT_HINT && conversation->ticket_id && steps_info(item->step) &&
-        steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT) {
-        struct followup notice = {.kind = EVENT_NOTICE, .reason = cause};
-        followup_put(self, conversation->id, batch, &notice);
-    }
+        steps_info(item->step)->upstream == UPSTREAM_FRESHCHAT)
+        tell_agents(self, out, reply, &found, batch, cause);
     // A refused reply does not take the replies behind it along: it counts as delivered, so the list read passes it.
-    out->after = item->kind == EVENT_HINT && entry_named ? AFTER_AGAIN : AFTER_FINISH;
+    out->after = item->kind == EVENT_HINT && (reply || entry) ? AFTER_AGAIN : AFTER_FINISH;
+    arena_free(&arena);
 }
 
 void letters_remember(struct dispatcher *self, const struct event *event)

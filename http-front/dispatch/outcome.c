@@ -120,7 +120,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         return merged;
     }
     if (report->next_step != STEP_NONE && !steps_info(report->next_step)) {
-        letters_give_up(self, out, batch, "A worker named a next step that does not exist.", false);
+        letters_give_up(self, out, batch, "A worker named a next step that does not exist.", NULL);
         delete_item(batch, item);
         return true;
     }
@@ -134,7 +134,7 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         if (asked->kind == EVENT_KEEP_OPEN)
             keep_open_asked(self, out->side->conversation, batch, asked);
         else
-            followup_put(self, out->side->conversation->id, batch, asked);
+            followup_reported(self, out->side->conversation->id, batch, asked);
     }
     if (report->worth_cents)
         item->worth_cents = report->worth_cents;
@@ -310,7 +310,7 @@ void outcome_apply(struct dispatcher *self, struct out *out, const struct report
         } else if (self->observing) {
             observe_give_up(self, out, report);
         } else {
-            letters_give_up(self, out, batch, cause, report->delivered.count > 0);
+            letters_give_up(self, out, batch, cause, report->delivered.count ? report->delivered.items[0].id : NULL);
         }
         delete_item(batch, item);
         submit(self, out, batch);
@@ -472,7 +472,7 @@ static void lose(struct dispatcher *self, struct out *out, bool worker_died)
     struct ledger_batch *batch = ledger_batch_new();
     if (out->alone && item->deaths > SUSPECT_DEATHS) {
         letters_give_up(self, out, batch, "The worker that handled it died three times while it handled nothing else.",
-                        false);
+                        NULL);
         delete_item(batch, item);
     } else {
         // The count must outlive this front, or a job that kills everything would never stop.

@@ -26,6 +26,28 @@ static void pass_hint_on(struct dispatcher *self, struct conversation *conversat
     schedule_add(self, conversation, hint);
 }
 
+// Agents who reply there write into the void: they are told, once. The row says that they were, in the same batch.
+static void tell_second(struct dispatcher *self, const struct conversation *conversation, uint64_t ticket_id,
+                        struct ledger_batch *batch)
+{
+    struct arena *arena = arena_new();
+    struct ticket row;
+    enum ledger_result result = ledger_ticket(self->options.ledger, ticket_id, &row, arena);
+    bool told = result == LEDGER_OK && row.told;
+    if (result != LEDGER_ERROR && !told && !self->observing && !conversation->held) {
+        row = (struct ticket){.conversation = conversation->id, .time_ms = record_now_ms(self), .told = true};
+        ledger_put_ticket(batch, ticket_id, &row);
+        struct event notice = {
+            .kind = EVENT_NOTICE,
+            .ticket_id = ticket_id,
+            .reason =
+                arena_printf(arena, "Replies in this ticket do not reach the chat; the chat's ticket is #%" PRIu64 ".",
+                             conversation->ticket_id)};
+        followup_put(self, conversation->id, batch, &notice, 0);
+    }
+    arena_free(&arena);
+}
+
 void rebuild_link(struct dispatcher *self, struct out *out, const struct report *report, struct ledger_batch *batch)
 {
     struct item *item = out->item;
@@ -52,6 +74,7 @@ void rebuild_link(struct dispatcher *self, struct out *out, const struct report 
     if (conversation->ticket_id && conversation->ticket_id != item->ticket_id) {
         log_warn("second_ticket", "conversation=%s ticket=%" PRIu64 " other_ticket=%" PRIu64, conversation->id,
                  conversation->ticket_id, item->ticket_id);
+        tell_second(self, conversation, item->ticket_id, batch);
         schedule_conversation(self, conversation);
     } else {
         if (!conversation->ticket_id) {

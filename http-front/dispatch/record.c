@@ -74,7 +74,7 @@ bool record_merge(struct dispatcher *self, struct conversation *conversation, co
         lane.ticket_id = report->ticket_id;
         lane.opened_ms = now;
         lane.doubt_ms = 0;
-        struct ticket ticket = {conversation->id, now};
+        struct ticket ticket = {.conversation = conversation->id, .time_ms = now};
         if (!lanes_is_own(conversation->id)) // a call's ticket is another's, or nobody's in the chat
             ledger_put_ticket(batch, lane.ticket_id, &ticket);
     }

@@ -61,7 +61,7 @@ void refresh_found(struct dispatcher *self, struct out *out, const struct report
 {
     // One that waits will read what this one read, or something newer.
     if (report->followups.count && !lanes_find_kind(out->side, EVENT_CONTEXT))
-        followup_put(self, out->side->conversation->id, batch, &report->followups.items[0]);
+        followup_reported(self, out->side->conversation->id, batch, &report->followups.items[0]);
 }
 
 void refresh_call_off(struct dispatcher *self, struct side *side)

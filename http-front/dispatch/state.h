@@ -204,11 +204,12 @@ void late_deferred(struct dispatcher *self);
 
 // ---- letters.c
 /**
- * Puts the item of `out` (each message of a note by itself) among the dead letters. `entry_named`: the report says
- * which reply it is, and the lane's record counts it as delivered already. Sets out->after.
+ * Puts the item of `out` (each message of a note by itself) among the dead letters, and tells the agents where a reply
+ * is concerned. `entry`: the id of the reply, where the report says which it is; the lane's record counts that as
+ * delivered already. NULL: it does not say. Sets out->after.
  */
 void letters_give_up(struct dispatcher *self, struct out *out, struct ledger_batch *batch, const char *cause,
-                     bool entry_named);
+                     const char *entry);
 /**
  * An agent's word, or that the chat was resolved or reopened, waited for a ticket that nobody opens: if the customer's
  * own message is a dead letter, it becomes one, too, and true. Else nothing happens.
@@ -252,10 +253,15 @@ bool record_event(struct dispatcher *self, const struct side *side, const struct
                   struct arena *arena);
 
 // ---- followup.c
-/** Adds work that a report or a dead letter asks for to the batch, and to its conversation's lane once that is on disk.
+/**
+ * Adds work to the batch, and to its conversation's lane once that is on disk. Of `asked` the caller fills in the kind
+ * and what is particular to it.
  */
 void followup_put(struct dispatcher *self, const char *conversation, struct ledger_batch *batch,
-                  const struct followup *followup);
+                  const struct event *asked, uint64_t delay_ms);
+/** The same for what a report asks for. */
+void followup_reported(struct dispatcher *self, const char *conversation, struct ledger_batch *batch,
+                       const struct followup *followup);
 /** The batch goes to the committer with this token; NULL: it never will, and what was put into it is forgotten. */
 void followup_submitted(struct dispatcher *self, const struct ledger_batch *batch, const struct token *token);
 /** The batch with that token is on disk, or could not be written. Before anything else that follows from it. */

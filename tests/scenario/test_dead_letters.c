@@ -107,7 +107,10 @@ static void a_refused_reply_is_told_and_sent_again_on_request(void **state)
     for (size_t i = 0; i < count; i++)
         if (strstr(entries[i].body, "Deskbell:")) {
             assert_true(entries[i].is_private);
-            assert_non_null(strstr(entries[i].body, "Freshchat"));
+            assert_non_null(strstr(entries[i].body, "This reply did not reach the customer's chat: &quot;Yes, in "
+                                                    "emerald&quot; (Anna, "));
+            assert_non_null(strstr(entries[i].body, " UTC). Reason: Freshchat refused"));
+            assert_non_null(strstr(entries[i].body, " Send it again as a new reply."));
         }
     sandbox_entries_free(entries, count);
 

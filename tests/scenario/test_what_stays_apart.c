@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must never cross: private notes, what Deskbell itself wrote, what bots say. And who speaks as whom.
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -128,6 +129,36 @@ static void a_shopper_with_an_agents_address_does_not_become_the_agent(void **st
     scenario_end(s);
 }
 
+static void agents_in_a_second_ticket_are_told_once_that_it_is_not_the_chats(void **state)
+{
+    struct scenario *s = scenario_begin(state, NULL);
+    struct sandbox *sb = scenario_sandbox(s);
+    customer_writes(s, "ada", "Where is my order?");
+    int64_t ticket = ticket_appears_within(s, "ada", 2000);
+    char told[120];
+    snprintf(told, sizeof told, "Replies in this ticket do not reach the chat; the chat's ticket is #%" PRId64 ".",
+             ticket);
+    int64_t second = sandbox_ticket_new(sb, "split copy", "o@example.com", customer_of(s, "ada")->conversation_id);
+    sandbox_agent_writes(sb, second, STORY_ANNA, SANDBOX_REPLY, "<p>from the second ticket</p>");
+    assert_true(sandbox_wait_entry(sb, second, told, 5000));
+    scenario_stop(s);
+    scenario_start(s);
+    sandbox_agent_writes(sb, second, STORY_ANNA, SANDBOX_REPLY, "<p>once more from there</p>");
+    sandbox_agent_writes(sb, ticket, STORY_ANNA, SANDBOX_REPLY, "<p>from the first</p>");
+    chat_shows_within(s, "ada", "from the first", 5000);
+    everything_settles_within(s, 10000);
+    assert_int_equal(sandbox_entries_with(sb, second, "Deskbell:"), 1);
+    assert_int_equal(sandbox_entries_with(sb, ticket, "Deskbell:"), 0);
+    struct sandbox_entry *entries = NULL;
+    size_t count = sandbox_entries(sb, second, &entries);
+    for (size_t i = 0; i < count; i++)
+        assert_true(!strstr(entries[i].body, "Deskbell:") == !entries[i].is_private);
+    sandbox_entries_free(entries, count);
+    chat_shows_times(s, "ada", "from the second ticket", 0);
+    chat_shows_times(s, "ada", "once more from there", 0);
+    scenario_end(s);
+}
+
 static void what_the_customer_e_mails_is_not_relayed(void **state)
 {
     struct scenario *s = scenario_begin(state, NULL);
@@ -219,6 +250,7 @@ int main(void)
         cmocka_unit_test_teardown(a_mirrored_message_does_not_go_back_to_the_chat, scenario_teardown),
         cmocka_unit_test_teardown(a_mirror_that_came_twice_does_not_go_back_to_the_chat, scenario_teardown),
         cmocka_unit_test_teardown(a_shopper_with_an_agents_address_does_not_become_the_agent, scenario_teardown),
+        cmocka_unit_test_teardown(agents_in_a_second_ticket_are_told_once_that_it_is_not_the_chats, scenario_teardown),
         cmocka_unit_test_teardown(what_the_customer_e_mails_is_not_relayed, scenario_teardown),
         cmocka_unit_test_teardown(agents_speak_as_themselves_where_the_e_mail_matches, scenario_teardown),
         cmocka_unit_test_teardown(an_unknown_ticket_rebuilds_its_link_from_the_field, scenario_teardown),

@@ -1,6 +1,6 @@
 if(TARGET front_dispatch)
   deskbell_unit_test(lanes front_dispatch)
-  foreach(name calls doubt handover keep_open late latency ledger observe order polls refresh restore suspects)
+  foreach(name calls doubt handover keep_open late latency ledger notices observe order polls refresh restore suspects)
     deskbell_unit_test(dispatch_${name} front_dispatch)
   endforeach()
   target_link_options(test_dispatch_handover PRIVATE -Wl,--wrap=ledger_write)

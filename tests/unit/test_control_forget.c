@@ -50,7 +50,7 @@ static void a_person_is_known_by_user_address_and_number(void **state)
     knows(f, lane_of("c2", "u1", "", "")); // the same user, whose address was not read there
     knows(f, lane_of("c3", "u3", "bob@example.com", "+49 30 1234568"));
     knows(f, lane_of("c4", "u4", "", "0049301234567"));
-    struct ticket row = {"c1", wall()}, other = {"c3", wall()};
+    struct ticket row = {.conversation = "c1", .time_ms = wall()}, other = {.conversation = "c3", .time_ms = wall()};
     struct ledger_batch *batch = ledger_batch_new();
     ledger_put_by(batch, LEDGER_BY_USER, "u1", &row);
     ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234567", &row);
@@ -126,9 +126,11 @@ static void names_are_compared_whole(void **state)
     knows(f, lane);
     struct ledger_batch *batch = ledger_batch_new();
     for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
-        ledger_put_by(batch, theirs[i].by, theirs[i].what, &(struct ticket){theirs[i].conversation, wall()});
+        ledger_put_by(batch, theirs[i].by, theirs[i].what,
+                      &(struct ticket){.conversation = theirs[i].conversation, .time_ms = wall()});
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        ledger_put_by(batch, others[i].by, others[i].what, &(struct ticket){others[i].conversation, wall()});
+        ledger_put_by(batch, others[i].by, others[i].what,
+                      &(struct ticket){.conversation = others[i].conversation, .time_ms = wall()});
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
     begins(f);
@@ -156,8 +158,8 @@ static void a_national_number_is_theirs_too(void **state)
     knows(f, lane_of("c3", "u3", "", "030 12345"));
     knows(f, lane_of("c4", "u4", "", "030/1234567")); // no row names it
     struct ledger_batch *batch = ledger_batch_new();
-    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234567", &(struct ticket){"c1", wall()});
-    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234568", &(struct ticket){"c2", wall()});
+    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234567", &(struct ticket){.conversation = "c1", .time_ms = wall()});
+    ledger_put_by(batch, LEDGER_BY_PHONE, "+49301234568", &(struct ticket){.conversation = "c2", .time_ms = wall()});
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
     begins(f);

@@ -437,7 +437,8 @@ static inline void knows(struct fixture *f, struct lane lane)
     struct ledger_batch *batch = ledger_batch_new();
     ledger_put_lane(batch, &lane);
     if (lane.ticket_id)
-        ledger_put_ticket(batch, lane.ticket_id, &(struct ticket){lane.conversation, lane.updated_ms});
+        ledger_put_ticket(batch, lane.ticket_id,
+                          &(struct ticket){.conversation = lane.conversation, .time_ms = lane.updated_ms});
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
 }

@@ -239,7 +239,7 @@ static void who_was_silent_for_a_day_is_not_live(void **state)
                        .context = {.read = true, .phone = PHONE}};
     knows(f, old);
     struct ledger_batch *batch = ledger_batch_new();
-    ledger_put_by(batch, LEDGER_BY_PHONE, PHONE, &(struct ticket){"old", old.updated_ms});
+    ledger_put_by(batch, LEDGER_BY_PHONE, PHONE, &(struct ticket){.conversation = "old", .time_ms = old.updated_ms});
     assert_true(ledger_write(f->ledger, batch));
     ledger_batch_free(&batch);
     begin(f);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// workers/flow_append and flow_notice: notes as they are sent, tickets that are gone, doubt and the look, equal
-// messages.
+// workers/flow_append: notes as they are sent, tickets that are gone, doubt and the look, equal messages.
 #include "tests/unit/flow_case.h"
 
 #define NOTES_PATH      "/tickets/42/notes"
@@ -266,41 +265,6 @@ static void a_clock_that_was_set_since_the_claim_is_not_believed(void **state)
     }
 }
 
-// ---- notices --------------------------------------------------------------------------------------------------------
-
-static void a_notice_is_private(void **state)
-{
-    (void)state;
-    struct flow_case *c = with_ticket();
-    c->events[0].kind = EVENT_NOTICE;
-    c->events[0].reason = "Your reply <x> is not in the chat.";
-    c->events[0].parts.count = 0;
-    case_calls(c, STEP_NOTICE_NOTE, "POST", NOTES_PATH,
-               "{\"body\":\"<div><b>Deskbell:</b> Your reply &lt;x&gt; is not in the "
-               "chat.</div>\",\"private\":true,\"incoming\":false}");
-    case_ok(c, "{\"id\":8,\"created_at\":\"2025-03-04T10:22:00Z\"}");
-    case_outcome(c, OUTCOME_DONE, STEP_NONE);
-    assert_string_equal(c->report.desk_written.items[0].id, "8");
-    case_fails_plainly(c, STEP_NOTICE_NOTE, true);
-    case_begin(c, STEP_NOTICE_NOTE);
-    case_answer(c, ANSWER_NOT_FOUND, 404, 0, NULL);
-    case_outcome(c, OUTCOME_DONE, STEP_NONE);
-    case_calls(c, STEP_LOOK_NOTICE, "GET", ENTRIES_PATH("1"), NULL);
-    case_ok(
-        c,
-        "[" ENTRY("1", "31", "false", "false", "5",
-                  "<div><b>Deskbell:</b> Your reply &lt;x&gt; is not in the chat.</div>") "," ENTRY("2", "31", "false",
-                                                                                                    "true", "5",
-                                                                                                    "<div><b>Deskbell:<"
-                                                                                                    "/b> Your reply "
-                                                                                                    "&lt;x&gt; is not "
-                                                                                                    "in the "
-                                                                                                    "chat.</div>") "]");
-    case_outcome(c, OUTCOME_DONE, STEP_NONE);
-    assert_string_equal(c->report.desk_written.items[0].id, "2");
-    case_free(c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,7 +277,6 @@ int main(void)
         cmocka_unit_test(a_look_reads_all_pages),
         cmocka_unit_test(the_helpdesk_clock_decides),
         cmocka_unit_test(a_clock_that_was_set_since_the_claim_is_not_believed),
-        cmocka_unit_test(a_notice_is_private),
     };
     log_init("test", LOG_LEVEL_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
