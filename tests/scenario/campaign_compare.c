@@ -158,12 +158,14 @@ static int by_id(const void *a, const void *b)
                   (*(const struct campaign_act *const *)b)->message_id);
 }
 
-// Deskbell's private note about the cart, on a ticket that was opened before the customer could be read. Nobody's cart
-// changes here, so there is one at most.
+// Deskbell's private note about customer and cart, on a ticket that was opened before the customer could be read.
+// Nothing of that changes here, so there is one at most.
 static bool tells_of_context(const struct sandbox_entry *entry)
 {
-    static const char begin[] = "Deskbell: The cart is ";
-    return entry->is_private && !entry->incoming && strncmp(entry->body_text, begin, sizeof begin - 1) == 0;
+    static const char *const begins[] = {"Deskbell: The cart is ", "Deskbell: The customer is "};
+    bool ours = entry->is_private && !entry->incoming;
+    return ours && (strncmp(entry->body_text, begins[0], strlen(begins[0])) == 0 ||
+                    strncmp(entry->body_text, begins[1], strlen(begins[1])) == 0);
 }
 
 static void read_desk(struct sandbox *sb, struct view *v, size_t *tickets_of)
@@ -187,7 +189,7 @@ static void read_desk(struct sandbox *sb, struct view *v, size_t *tickets_of)
             if (tells_of_context(&entries[j])) {
                 if (++told > 1) {
                     v->result->twice++;
-                    find(v, "told twice what is in the cart: ticket=%" PRId64 " entry=%" PRId64 " \"%.80s\"",
+                    find(v, "told twice who the customer is: ticket=%" PRId64 " entry=%" PRId64 " \"%.80s\"",
                          tickets[i].id, entries[j].id, entries[j].body_text);
                 }
             } else if (read_piece(v, entries[j].body_text, conversation, DESK) == 0) {
