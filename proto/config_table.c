@@ -137,7 +137,7 @@ const struct config_key config_keys[] = {
     STRING("freshdesk", "screen_field", CONFIG_CHECK_FIELD, "cf_screen", AT(freshdesk.screen_field),
         "Custom ticket field for the screen the customer wrote from."),
     BOOL("freshdesk", "key_owner_answers", "true", AT(freshdesk.key_owner_answers),
-        "Whether the key's owner answers customers; false: nobody does, and none of its entries is relayed."),
+        "Whether the key's owner answers customers; false: its entries are not relayed, once its id is known."),
     STRING("freshdesk", "proxy", CONFIG_CHECK_PROXY, "", AT(freshdesk.proxy),
         "http://host:port of a proxy on the way out; empty: none."),
     STRING("freshdesk", "ca_file", CONFIG_CHECK_FILE_OR_EMPTY, "", AT(freshdesk.ca_file),

@@ -219,6 +219,13 @@ void agents_put_page(struct agents *self, uint64_t page, bool more)
     self->listed = !more || page >= AGENTS_MOST_PAGES;
 }
 
+void agents_put_unlisted(struct agents *self)
+{
+    self->pages = self->pages ? self->pages : 1; // what was read of it still counts
+    self->pages_until_ms = self->now_ms() + AGENTS_KEEP_ABSENT_MS;
+    self->listed = true;
+}
+
 void agents_put_owner(struct agents *self, uint64_t id)
 {
     self->owner = id;

@@ -57,6 +57,8 @@ bool agents_have_phone(struct agents *self, enum upstream side, const char *numb
 enum { AGENTS_MOST_PAGES = 20 };
 /** The page of the list to read next, from 1; 0: all of it was read within AGENTS_KEEP_MS. */
 uint64_t agents_wanted_page(struct agents *self);
+/** The list cannot be read: nobody wants a page of it for AGENTS_KEEP_ABSENT_MS. */
+void agents_put_unlisted(struct agents *self);
 /** That page was read and its agents were put. Ignored when it is not the one that is wanted. */
 void agents_put_page(struct agents *self, uint64_t page, bool more);
 

@@ -85,6 +85,11 @@ bool flow_ticket_gone(const struct response *response)
     return response->answer == ANSWER_NOT_FOUND || response->status == 404 || response->status == 405;
 }
 
+bool flow_is_denied(const struct response *response)
+{
+    return response->answer == ANSWER_REFUSED || response->status == 403;
+}
+
 static bool names_error(const struct response *response, const char *field, const char *code)
 {
     static const char prefix[] = "custom_fields.";

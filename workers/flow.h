@@ -46,6 +46,8 @@ void flow_followup(struct job_context *context, struct report *report, enum even
 
 /** The ticket takes nothing any more: deleted, archived, marked as spam. */
 bool flow_ticket_gone(const struct response *response);
+/** It will never be allowed: refused, or a 403 that concerns this thing, since the same key does other work. */
+bool flow_is_denied(const struct response *response);
 
 /** Whether a refusal's list of errors names the field (with or without "custom_fields."). */
 bool flow_refuses(const struct response *response, const char *field);

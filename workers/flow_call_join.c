@@ -177,7 +177,7 @@ static void live_finish(struct job_context *context, const struct response *resp
 {
     bool read = response->answer == ANSWER_OK && fields_id(response->json, "status");
     bool gone = flow_ticket_gone(response) || (read && !is_usable(response->json));
-    if (!gone && !read && response->answer != ANSWER_REFUSED) {
+    if (!gone && !read && !flow_is_denied(response)) {
         answers_default(context, response, report);
         return;
     }

@@ -48,7 +48,7 @@ static void read_finish(struct job_context *context, const struct response *resp
     flow_done(report, STEP_NONE, "");
     if (flow_ticket_gone(response)) // the next message is told so, too, and opens a new one
         return;
-    if (response->answer == ANSWER_REFUSED) {
+    if (flow_is_denied(response)) {
         log_warn("ticket_unread", "ticket=%" PRIu64 " problem=%s", context->job->lane.ticket_id, response->problem);
     } else if (response->answer != ANSWER_OK) {
         answers_default(context, response, report);
@@ -81,7 +81,7 @@ static void reopen_finish(struct job_context *context, const struct response *re
         report_reopened(context, report);
     else if (flow_ticket_gone(response))
         flow_done(report, STEP_NONE, "");
-    else if (response->answer == ANSWER_REFUSED) // a dead letter: else nobody would ever see what the customer wrote
+    else if (flow_is_denied(response)) // a dead letter: else nobody would ever see what the customer wrote
         flow_end(context, report, OUTCOME_REFUSED,
                  "The customer wrote into ticket %" PRIu64 ", which is closed and could not be opened again: %s",
                  context->job->lane.ticket_id, response->problem);

@@ -93,9 +93,11 @@ static void list_agents_finish(struct job_context *context, const struct respons
 {
     bool read = response->answer == ANSWER_OK && directory_desk_page(context, response);
     context->found.page = 0;
-    if (!read)
+    if (!read) {
+        agents_put_unlisted(context->agents);
         log_warn("agents_unread", "step=%s problem=%s", steps_name(context->job->step),
                  response->problem ? response->problem : "no list of agents");
+    }
     flow_done(report, read && agents_wanted_page(context->agents) ? STEP_LIST_DESK_AGENTS : STEP_CREATE_TICKET, "");
 }
 

@@ -124,7 +124,7 @@ static void read_finish(struct job_context *context, const struct response *resp
         return;
     }
     const json_t *list = fields_list(response->json, "messages");
-    if (response->answer == ANSWER_NOT_FOUND || response->answer == ANSWER_REFUSED) { // it can never be asked
+    if (response->answer == ANSWER_NOT_FOUND || flow_is_denied(response)) { // it can never be asked
         log_warn("chat_unread", "conversation=%s entry=%s problem=%s", context->job->lane.conversation,
                  found->entries.items[0].id, response->problem);
         not_repeated(context, report);

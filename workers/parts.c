@@ -59,8 +59,14 @@ static const char *words_of(struct arena *arena, const char *text)
 {
     if (text_html_is(text))
         return text_html_plain(arena, text, TEXT_HTML_ALL, TEXT_MAX);
-    if (text_html_has_entity(text))
-        return text_html_plain(arena, arena_printf(arena, "<pre>%s</pre>", text), TEXT_HTML_ALL, TEXT_MAX);
+    if (text_html_has_entity(text)) {
+        struct text_buf pre = text_buf_new(arena);
+        text_buf_add(&pre, "<pre>");
+        for (const char *at = text; *at; at++) // what looks like a tag here is none
+            text_buf_add_bytes(&pre, *at == '<' ? "&lt;" : at, *at == '<' ? 4 : 1);
+        text_buf_add(&pre, "</pre>");
+        return text_html_plain(arena, pre.data, TEXT_HTML_ALL, TEXT_MAX);
+    }
     return text_clean(arena, text, TEXT_MAX);
 }
 

@@ -157,6 +157,8 @@ static bool is_history(struct writer *self, const xmlNode *node)
         return mark == TEXT_HISTORY_SIGNATURE || is_quoted_history(self, node, mark);
     if (mark == TEXT_HISTORY_HEADER)
         self->introduced = true;
+    if (mark == TEXT_HISTORY_REST && self->out.length == 0)
+        return false; // nothing was said before it: an agent writes below, or passes it on
     if (mark == TEXT_HISTORY_REST)
         self->ended = true;
     if (mark == TEXT_HISTORY_QUOTE && !self->answered && text_history_answered(self->out.arena, node)) {

@@ -125,7 +125,8 @@ static bool done(struct dispatcher *self, struct out *out, const struct report *
         return true;
     }
     bool wrote = item->claimed;
-    if (item->kind != EVENT_CONTEXT) // which begins anew after a failure: its waits grow with all of its failures
+    // These begin anew after a failure, with a reading that works: their waits grow with all of their failures.
+    if (item->kind != EVENT_CONTEXT && item->kind != EVENT_KEEP_OPEN)
         item->attempts = 0;
     item->not_before_mono_ms = report->delay_ms ? (uint64_t)clock_mono_ms() + report->delay_ms : 0;
     lanes_set_bytes(&item->look, NULL, 0);
@@ -262,13 +263,15 @@ static bool gives_up(const struct dispatcher *self, const struct out *out, const
         return true;
     if (report->outcome != OUTCOME_RETRY)
         return false;
-    if (report->http_status == HTTP_TOO_MANY)
-        return false; // somebody is there, who says when
+    bool late = too_old(self, out->item, (uint64_t)clock_mono_ms());
+    if (report->http_status == HTTP_TOO_MANY) // somebody is there, who says when; but an offer would only disturb later
+        return late && out->item->kind == EVENT_OFFER;
     // The refreshes of a running chat read the customer again; what the ticket may have got of it is brought to an end.
     bool nothing_begun = out->item->kind == EVENT_CONTEXT && !out->item->found.size;
     // While the breaker was open others tried: what waited behind them has its own tries still, however old it is.
-    bool tried = out->item->attempts + 1 >= OWN_ATTEMPTS;
-    return (tried && too_old(self, out->item, (uint64_t)clock_mono_ms())) ||
+    // A write of a ticket that is read anew each time counts from its reading on: that one did work.
+    bool tried = out->item->attempts + 1 >= OWN_ATTEMPTS || sections_reading(out->step) != STEP_NONE;
+    return (tried && late) ||
            ((nothing_begun || out->item->kind == EVENT_OFFER) && out->item->attempts + 1 >= CONTEXT_ATTEMPTS);
 }
 

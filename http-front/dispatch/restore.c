@@ -88,8 +88,12 @@ void restore_doubt(struct dispatcher *self, const struct conversation *conversat
     if ((step != STEP_CREATE_TICKET && step != STEP_CREATE_CALL_TICKET) || !conversation->doubt_ms)
         return;
     // An earlier message may have opened the ticket, up to the time its dead letter was in doubt since.
-    if (conversation->doubt_ms < item->claimed_ms || !restored)
-        item->claimed_ms = item->claimed_there_ms = conversation->doubt_ms;
+    // Which may be told by our clock, where the helpdesk's was not known: the two are taken to be less than this apart.
+    if (conversation->doubt_ms < item->claimed_ms || !restored) {
+        item->claimed_ms = conversation->doubt_ms;
+        item->claimed_there_ms =
+            conversation->doubt_ms > CLOCKS_APART_MS ? conversation->doubt_ms - CLOCKS_APART_MS : 1;
+    }
     item->doubt_since_mono_ms = conversation->doubt_mono_ms ? conversation->doubt_mono_ms : self->started_mono_ms;
 }
 

@@ -68,15 +68,6 @@ bool request_is_json(const struct request *self)
     return type && request_header_count(self, "Content-Type") == 1 && is_type(type, "application/json");
 }
 
-bool request_is_form(const struct request *self)
-{
-    const char *type = request_header(self, "Content-Type");
-    if (!type)
-        return false;
-    return request_header_count(self, "Content-Type") > 1 || is_type(type, "text/plain") ||
-           is_type(type, "multipart/form-data") || is_type(type, "application/x-www-form-urlencoded");
-}
-
 bool request_is_encoded(const struct request *self)
 {
     const char *encoding = request_header(self, "Content-Encoding");

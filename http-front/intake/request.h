@@ -45,8 +45,6 @@ const char *request_header(const struct request *self, const char *name);
 size_t request_header_count(const struct request *self, const char *name);
 /** True when Content-Type is application/json, with or without parameters. */
 bool request_is_json(const struct request *self);
-/** True when Content-Type is one that a page of another site can have a browser send without asking first. */
-bool request_is_form(const struct request *self);
 /** True when the body is said to be compressed. */
 bool request_is_encoded(const struct request *self);
 

@@ -83,7 +83,8 @@ static enum answer because_of_headers(const struct request *request, enum answer
 {
     if (request_is_encoded(request))
         return ANSWER_CONTENT_ENCODING;
-    return request_header(request, "Content-Type") && !request_is_json(request) ? ANSWER_CONTENT_TYPE : answer;
+    bool told = request_header(request, "Content-Type") || answer == ANSWER_ACCEPTED; // proven by a password alone
+    return told && !request_is_json(request) ? ANSWER_CONTENT_TYPE : answer;
 }
 
 // Content-Type keeps out what a browser sends for a page of another site. A signature and X-Deskbell-Token prove the
@@ -92,7 +93,7 @@ static enum answer because_of_headers(const struct request *request, enum answer
 static bool may_be_a_page(const struct request *request, enum metrics_source source)
 {
     const char *token = request_header(request, "X-Deskbell-Token");
-    return source == METRICS_FRESHDESK && !(token && *token) && request_is_form(request);
+    return source == METRICS_FRESHDESK && !(token && *token) && !request_is_json(request);
 }
 
 static enum answer work(const struct http_options *options, enum metrics_source source, struct request *request)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // After a customer's note the ticket is read, and opened again if it is closed: how often, that messages do not wait
 // for it, and what is true after a failure and after a crash.
+#include "http-front/admin/metrics.h"
 #include "tests/unit/test_dispatch.h"
 
 enum { RESTS_MS = 600 }; // after a reading: four times gather_max_ms
@@ -102,6 +103,24 @@ static void whatever_fails_it_is_read_again_first(void **state)
     no_job(f, 200);
 }
 
+// The reading before each PUT works, and must not make the PUT's age count from its own first try every time.
+static void what_may_be_read_but_not_written_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct worker *w;
+    f->config.timing.retry_give_up_hours = 0;
+    chat_with_ticket(f);
+    noted(f, "m1");
+    struct job job = expect_job(f, STEP_READ_WHETHER_OPEN, &w);
+    done(w, &job, (struct report){.next_step = STEP_REOPEN_TICKET});
+    job = expect_job(f, STEP_REOPEN_TICKET, &w);
+    uint64_t dead = metrics_get(METRIC_DEAD_LETTERS);
+    send_report(w, &job, (struct report){.outcome = OUTCOME_RETRY, .http_status = 500, .cause = "It is down."});
+    await_ack(w, job.job_id);
+    assert_int_equal(metrics_get(METRIC_DEAD_LETTERS), dead + 1);
+    no_job(f, 200);
+}
+
 static void a_message_does_not_wait_until_it_succeeds(void **state)
 {
     struct fixture *f = *state;
@@ -137,6 +156,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_note_has_a_reading_behind_it_and_a_burst_two, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_closed_one_is_opened_and_the_customer_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whatever_fails_it_is_read_again_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_may_be_read_but_not_written_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_message_does_not_wait_until_it_succeeds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_front_reads_again, set_up, tear_down),
     };

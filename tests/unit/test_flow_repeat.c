@@ -142,7 +142,7 @@ static void a_chat_that_cannot_be_read_is_asked_again(void **state)
     case_fails_plainly(c, STEP_READ_CHAT, false);
     // for good: then an agent's word is not held back
     case_begin(c, STEP_READ_CHAT);
-    case_answer(c, ANSWER_REFUSED, 403, 0, NULL);
+    case_answer(c, ANSWER_AUTH, 403, 0, NULL);
     case_outcome(c, OUTCOME_DONE, STEP_POST_MESSAGE);
     case_free(c);
 }

@@ -356,6 +356,9 @@ static void a_quote_that_the_agent_wrote_stays(void **state)
           TEXT_HTML_NO_QUOTES, "We say:\n\n> 30 days\n\nso yes.");
     reads("<p>a</p><blockquote type=\"cite\">b</blockquote><p>c</p>", TEXT_HTML_NO_QUOTES, "a\n\n> b\n\nc");
     reads("<blockquote>a<blockquote>b</blockquote></blockquote>c", TEXT_HTML_NO_QUOTES, "> a\n\n> > b\n\nc");
+    // a mail passed on, with words below it
+    reads("<div id=\"divRplyFwdMsg\">From: Carrier</div><p>It is late.</p><p>See above.</p>", TEXT_HTML_NO_QUOTES,
+          "From: Carrier\n\nIt is late.\n\nSee above.");
 }
 
 static void histories_of_mail_programs_are_left_out(void **state)
@@ -462,6 +465,8 @@ static void every_part_kind_has_a_readable_form(void **state)
     assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "a & b"}, true), "a &amp; b");
     assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "Tom &amp; Jerry:\nit&#39;s 1 < 2"}, true),
                         "Tom &amp; Jerry:<br>it&#39;s 1 &lt; 2");
+    assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "Ann <ann@a.example> &amp; a<b"}, true),
+                        "Ann &lt;ann@a.example&gt; &amp; a&lt;b"); // no tag is lost that is none
     assert_string_equal(shown((struct part){.kind = PART_TEXT, .text = "Tom &amp; <h1>J</h1>"}, false),
                         "Tom &amp;amp; &lt;h1&gt;J&lt;/h1&gt;"); // a customer's is text
     assert_string_equal(shown((struct part){.kind = PART_EMAIL,
