@@ -62,6 +62,26 @@ static enum step_choice read_customer_begin(struct job_context *context, struct 
     return STEP_CALL;
 }
 
+static bool is_agents(const struct job_context *context)
+{
+    const struct context *customer = &context->found.context;
+    const struct agent *agent = agents_by_email(context->agents, UPSTREAM_FRESHDESK, customer->email);
+    if (agent && agent->exists)
+        return true;
+    // The number is sent only where there is no address.
+    return !customer_is_email(customer->email) &&
+           agents_have_phone(context->agents, UPSTREAM_FRESHDESK, customer->phone);
+}
+
+// The worker that knows the agents decides: the ticket may be created by one that has not listed them.
+static void deny_agents_identity(struct job_context *context)
+{
+    if ((context->found.omit & TICKET_OMIT_IDENTITY) || !is_agents(context))
+        return;
+    context->found.omit |= TICKET_OMIT_IDENTITY;
+    log_warn("agent_identity_claimed", "conversation=%s", context->job->lane.conversation);
+}
+
 static void read_customer_finish(struct job_context *context, const struct response *response, struct report *report)
 {
     if (response->answer == ANSWER_OK && fields_is_object(response->json))
@@ -69,6 +89,7 @@ static void read_customer_finish(struct job_context *context, const struct respo
     else
         log_info("customer_unread", "conversation=%s problem=%s", context->job->lane.conversation, response->problem);
     const struct context *customer = &context->found.context;
+    deny_agents_identity(context);
     bool claims = customer_is_email(customer->email) || customer_is_phone(customer->phone);
     flow_done(report, claims && agents_wanted_page(context->agents) ? STEP_LIST_DESK_AGENTS : STEP_CREATE_TICKET, "");
     // Where the budget is short, this decides whose ticket is opened first.
@@ -81,7 +102,8 @@ static void read_customer_finish(struct job_context *context, const struct respo
 // agents are listed, once an hour, within what is left of the customer's second; what cannot be read is done without.
 static enum step_choice list_agents_begin(struct job_context *context, struct request *request, struct report *report)
 {
-    if (!agents_wanted_page(context->agents)) {
+    if (!agents_wanted_page(context->agents)) { // another job has read it meanwhile
+        deny_agents_identity(context);
         flow_done(report, STEP_CREATE_TICKET, "");
         return STEP_ANSWER;
     }
@@ -98,18 +120,8 @@ static void list_agents_finish(struct job_context *context, const struct respons
         log_warn("agents_unread", "step=%s problem=%s", steps_name(context->job->step),
                  response->problem ? response->problem : "no list of agents");
     }
+    deny_agents_identity(context);
     flow_done(report, read && agents_wanted_page(context->agents) ? STEP_LIST_DESK_AGENTS : STEP_CREATE_TICKET, "");
-}
-
-static bool is_agents(const struct job_context *context)
-{
-    const struct context *customer = &context->found.context;
-    const struct agent *agent = agents_by_email(context->agents, UPSTREAM_FRESHDESK, customer->email);
-    if (agent && agent->exists)
-        return true;
-    // The number is sent only where there is no address.
-    return !customer_is_email(customer->email) &&
-           agents_have_phone(context->agents, UPSTREAM_FRESHDESK, customer->phone);
 }
 
 // ---- create the ticket ----------------------------------------------------------------------------------------------
@@ -191,11 +203,6 @@ static void put_requester(struct job_context *context, json_t *ticket)
         fields_put_id(ticket, "requester_id", context->job->lane.requester_id);
         return;
     }
-    bool claimed = !(omit & TICKET_OMIT_IDENTITY) && is_agents(context);
-    if (claimed)
-        log_warn("agent_identity_claimed", "conversation=%s", conversation_of(context));
-    if (claimed)
-        omit |= TICKET_OMIT_IDENTITY;
     if (customer_is_email(customer->email) && !(omit & TICKET_OMIT_IDENTITY)) {
         fields_put(ticket, "email", customer->email);
         if (*name)
